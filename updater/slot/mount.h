@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * File systems of slots, mounted detached: a file descriptor no other process can
+ * see and that the kernel unmounts when it closes, whatever happens to us.
+ */
+#ifndef SLOT_MOUNT_H
+#define SLOT_MOUNT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/progress.h"
+
+#define FS_UUID_MAX 37
+
+/*
+ * Mount an ext4 slot detached: nodev, nosuid, noexec, and read-only or (writable)
+ * errors=remount-ro.  *ret_root is the root directory (not O_PATH).
+ */
+int mount_slot(const char *device, bool writable, int *ret_root, struct error *e);
+
+/*
+ * A private, non-recursive, read-only view of the file system at "/", so that nothing
+ * mounted over it hides it; E_NOTFOUND when "/" is not on `device`.
+ */
+int mount_clone_root(dev_t device, int *ret_root, struct error *e);
+
+/*
+ * Make the device mountable for writing: e2fsck -p; when that cannot mend it, or
+ * there is no file system, mkfs.ext4 with features GRUB reads, keeping label and UUID
+ * where they can be read.  Another kind of file system is refused (E_UNTRUSTED), never
+ * overwritten.  Notes what it did through `p`.
+ */
+int mount_repair(const char *device, const struct progress *p, struct error *e);
+
+/* syncfs, close, and wait until the device is free again.  *root becomes -1. */
+int mount_finish(const char *device, int *root, struct error *e);
+
+/* The UUID of the ext4 file system on `device` (libblkid). */
+int mount_uuid(const char *device, char ret[FS_UUID_MAX], struct error *e);
+
+#endif

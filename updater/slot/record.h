@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What osupdate remembers of a slot: state/slots/<name> (text, one key a line) and
+ * state/slots/<name>.index (the stat index).  doc/formats.md#slot-record.
+ * Records are hints for speed and for `status`; the slot's own signed release is
+ * the truth when they are lost.
+ */
+#ifndef SLOT_RECORD_H
+#define SLOT_RECORD_H
+
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/io.h"
+#include "slot/mount.h"
+#include "trust/release.h"
+
+enum slot_contents { SLOT_EMPTY, SLOT_DIRTY, SLOT_SEALED };
+
+struct slot_record {
+	enum slot_contents contents;
+	/* of the release it holds (sealed) or was being given (dirty): */
+	struct digest identity;
+	struct oid commit;
+	uint64_t serial;
+	int64_t time; /* the commit's */
+	char version[RELEASE_VERSION_MAX + 1];
+	struct digest manifest;
+	char uuid[FS_UUID_MAX]; /* of the file system */
+};
+
+/* A missing record reads as SLOT_EMPTY; a malformed one is E_INPUT. */
+int slot_record_load(int state_dirfd, const char *slot, struct slot_record *ret,
+	struct error *e);
+int slot_record_save(int state_dirfd, const char *slot, const struct slot_record *rec,
+	struct error *e);
+void slot_record_from(struct slot_record *ret, const struct release *release);
+
+/*
+ * The stat index of a sealed slot: one item per manifest entry, in its order.  An
+ * entry whose file still has this inode, ctime, and the manifest's mtime and size is
+ * what was written there.
+ */
+struct index_item {
+	uint64_t inode;
+	int64_t ctime_seconds;
+	uint32_t ctime_nanoseconds;
+	uint32_t reserved; /* 0 */
+};
+
+struct slot_index {
+	struct bytes map; /* owned mapping */
+	const struct index_item *items;
+	uint64_t count;
+};
+
+/*
+ * E_NOTFOUND when there is none for this file system and manifest (or it is damaged:
+ * its own BLAKE2b is checked); then everything is read instead.
+ */
+int slot_index_load(int state_dirfd, const char *slot, const char *uuid,
+	const struct digest *manifest, struct slot_index *ret, struct error *e);
+int slot_index_save(int state_dirfd, const char *slot, const char *uuid,
+	const struct digest *manifest, const struct index_item *items, uint64_t count,
+	struct error *e);
+void slot_index_release(struct slot_index *i);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Compare a mounted slot with a manifest, byte for byte. */
+#ifndef SLOT_VERIFY_H
+#define SLOT_VERIFY_H
+
+#include "base/progress.h"
+#include "manifest/manifest.h"
+
+/* One difference: "etc/motd", "content", … */
+struct finding {
+	const char *path;
+	const char *what; /* missing, extra, type, content, size, mode, owner, mtime,
+			   * xattr, target, device, links */
+	bool local; /* below a prefix the release lists in usr/lib/osupdate/local */
+};
+
+struct verify_sums {
+	uint64_t entries;
+	uint64_t bytes;
+	uint64_t differences; /* without the local ones */
+	uint64_t local;
+};
+
+/*
+ * `root` is the slot's root directory.  lost+found at the root and osupdate's own
+ * reserved names are not looked at.  Returns 0 with differences counted, or an error.
+ */
+int verify_slot(int root, struct bytes manifest,
+	int (*each)(void *ctx, const struct finding *f, struct error *e), void *ctx,
+	const struct progress *progress, struct verify_sums *ret, struct error *e);
+
+/*
+ * The proof a slot carries: reads PATH_RELEASE and PATH_MANIFEST beneath `root` and
+ * appends their raw bytes (both untrusted).  E_NOTFOUND when the slot has none.
+ */
+int verify_read_proof(int root, struct buf *ret_proof, struct error *e);
+/* Opens the slot's own manifest for mapping; E_NOTFOUND. */
+int verify_open_manifest(int root, int *ret_fd, struct error *e);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Root's side of the store process: start it without privileges, ask, believe
+ * nothing.  Every answer is bounded; silence longer than the stall timeout, a frame
+ * out of order or an unknown one ends it with E_REMOTE.
+ */
+#ifndef STORE_CLIENT_H
+#define STORE_CLIENT_H
+
+#include <sys/types.h>
+
+#include "base/digest.h"
+#include "base/progress.h"
+
+struct store;
+
+/* `key=value` strings for FRAME_OPTION, NULL-terminated: url, ca, username, proxy,
+ * and the contents of secrets root reads itself: password, ssh-key, known-hosts. */
+struct store_options {
+	const char *program;        /* absolute path of osupdate-store */
+	const char *user;           /* system user it runs as */
+	int state_dirfd;            /* `store/` is made below it, owned by that user */
+	const char *const *options;
+	int stall_timeout_ms;
+	const struct progress *progress; /* may be NULL */
+};
+
+/* Start it.  Errors: E_NOTFOUND no such user ("create it with …") or program. */
+int store_open(const struct store_options *o, struct store **ret, struct error *e);
+/* Ends and reaps it; takes NULL. */
+void store_close(struct store *s);
+static inline void store_cleanup(struct store **s)
+{
+	store_close(*s);
+}
+#define autostore CLEANUP(store_cleanup) struct store *
+
+/* What the server offers now, without downloading.  E_NOTFOUND: no such channel. */
+int store_list(struct store *s, const char *channel, struct oid *ret_tip, struct error *e);
+/* Fetch the channel completely into the store.  Same errors; reports step "fetch". */
+int store_fetch(struct store *s, const char *channel, struct oid *ret_tip,
+	struct error *e);
+
+/* A raw commit and its raw tags: untrusted until release_verify. */
+struct raw_release {
+	struct buf commit;
+	struct buf tags_text; /* owns what `tags` points into */
+	struct bytes *tags;
+	size_t n_tags;
+};
+void raw_release_release(struct raw_release *r);
+#define autoraw CLEANUP(raw_release_release) struct raw_release
+
+/* `selector`: see protocol.h.  E_NOTFOUND when the store has no such release. */
+int store_release(struct store *s, const char *selector, struct raw_release *ret,
+	struct error *e);
+
+/* Raw commits of a channel, newest first, at most `max`. */
+int store_log(struct store *s, const char *channel, uint32_t max,
+	int (*each)(void *ctx, struct bytes commit, struct error *e), void *ctx,
+	struct error *e);
+
+/*
+ * Write the manifest of `commit` to `fd` (root's own spool) and check its size and
+ * digest.  E_REMOTE when they differ: the server's fault, never remembered.
+ */
+int store_manifest(struct store *s, const struct oid *commit, const struct digest *digest,
+	uint64_t size, int fd, struct error *e);
+
+/* One content that is wanted: a whole file, or a piece of a file over 16 MiB. */
+struct want {
+	uint32_t id; /* the caller's, unique within one store_contents */
+	bool is_piece;
+	struct digest digest;
+	uint64_t size;
+	const char *path; /* of the file in the manifest */
+};
+
+struct contents {
+	/* Next want: 1 and *ret (strings live until the next call), 0 no more, or error. */
+	int (*next)(void *ctx, struct want *ret, struct error *e);
+	/* Contents of one want arrive: begin, data*, end; never interleaved.  The store
+	 * may answer in any order.  Digests are the receiver's business. */
+	int (*begin)(void *ctx, uint32_t id, uint64_t size, struct error *e);
+	int (*data)(void *ctx, struct bytes data, struct error *e);
+	int (*end)(void *ctx, struct error *e);
+	void *ctx;
+};
+
+/* Stream everything `c->next` names.  E_REMOTE when a blob is missing (path named). */
+int store_contents(struct store *s, const struct oid *commit, const struct contents *c,
+	struct error *e);
+
+#endif

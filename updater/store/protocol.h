@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The protocol between root (client) and osupdate-store, over one SOCK_STREAM
+ * socket pair, file descriptor 3 in the store process.  doc/formats.md#store.
+ *
+ *   frame   = length type payload
+ *   length  = u32 little-endian, bytes of payload, at most FRAME_MAX
+ *   type    = u8, enum frame_type
+ *
+ * The client asks one thing at a time; every request is answered by frames that
+ * end in FRAME_DONE or FRAME_ERROR.  Integers in payloads are little-endian and
+ * fixed in width; a string at the end of a payload has no terminator.
+ * FRAME_PROGRESS may come at any time before the end.  Neither side trusts the
+ * other's lengths.
+ *
+ * Requests behind which git or streams may stand (streams: only git exists today):
+ *   OPTION     "key=value"      before anything else; unknown keys are an error
+ *   LIST       channel          -> TIP? DONE: what the server offers now; no download
+ *   FETCH      channel          -> PROGRESS* TIP? DONE: complete in the store; no TIP = channel absent
+ *   RELEASE    selector         -> COMMIT TAG* DONE: from the store, no network
+ *   LOG        u32 max, channel -> COMMIT* DONE: newest first, first parents
+ *   MANIFEST   oid              -> DATA* DONE
+ *   WANT*, WANT_END             -> (CONTENT DATA* | MISSING)* DONE, any order
+ * selector: "commit:<40 hex>", "channel:<name>", "serial:<n>", "version:<text>"
+ *           (the newest commit of any channel that *claims* so; root checks).
+ *
+ * BASE and NEED_BASE are reserved for streams: the store asks for the contents of
+ * a base by digest, root reads them from a slot.
+ */
+#ifndef STORE_PROTOCOL_H
+#define STORE_PROTOCOL_H
+
+#include "base/digest.h"
+
+#define FRAME_HEAD    5
+#define FRAME_MAX     (256u * 1024)
+#define FRAME_BATCH   256         /* at most so many WANTs before a WANT_END … */
+#define FRAME_BATCH_BYTES (192u * 1024) /* … and so many bytes of them */
+#define STORE_FD      3
+
+enum frame_type {
+	/* root -> store */
+	FRAME_OPTION = 1,
+	FRAME_LIST,
+	FRAME_FETCH,
+	FRAME_RELEASE,
+	FRAME_LOG,
+	FRAME_MANIFEST, /* 20 bytes commit id */
+	FRAME_WANT,     /* struct want_head, path */
+	FRAME_WANT_END, /* 20 bytes commit id whose tree holds them */
+	FRAME_BASE,
+	/* store -> root */
+	FRAME_TIP = 64, /* 20 bytes commit id */
+	FRAME_COMMIT,   /* raw commit object */
+	FRAME_TAG,      /* raw tag object */
+	FRAME_DATA,
+	FRAME_CONTENT,  /* u32 id, u64 size; then DATA frames that add up to size */
+	FRAME_MISSING,  /* u32 id, text */
+	FRAME_PROGRESS, /* u64 done bytes, u64 done objects, u64 total objects */
+	FRAME_NEED_BASE,
+	FRAME_DONE,
+	FRAME_ERROR, /* u8 enum store_fault, text */
+};
+
+enum store_fault {
+	STORE_FAULT_SERVER = 1, /* network, server, missing objects: try later */
+	STORE_FAULT_NOTFOUND,   /* no such release in the store */
+	STORE_FAULT_LOCAL,      /* disk full, permissions: text says */
+	STORE_FAULT_USAGE,      /* bad option or request */
+};
+
+/* Payload of WANT before the path: u32 id, u8 is_piece, 32 bytes digest, u64 size. */
+#define WANT_HEAD (4 + 1 + DIGEST_SIZE + 8)
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /etc/osupdate/osupdate.conf (INI, inih).  Unknown sections and keys, doubled keys
+ * and bad values are errors with file and line.  The file must belong to root.
+ */
+#ifndef UPDATE_CONFIG_H
+#define UPDATE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "slot/slot.h"
+
+struct config {
+	char *file; /* its own path, for messages */
+	/* [update] */
+	char *url;     /* required */
+	char *channel; /* default "stable" */
+	char *product; /* required */
+	char *ssh_key; /* files root reads and hands over; NULL when not given */
+	char *known_hosts;
+	char *ca;
+	char *username;
+	char *password_file;
+	char *proxy;
+	int stall_timeout_ms;    /* key in seconds, default 60, 1..3600 */
+	uint32_t interval_s;     /* daemon: default 3600 ("90s", "15min", "6h", "1d" too) */
+	bool read_back;          /* default yes; yes/no/true/false */
+	/* [paths] */
+	char *state;   /* default /var/lib/osupdate */
+	char *signers; /* NULL: <state>/trust, seeded from /etc/osupdate/allowed_signers */
+	/* [boot] */
+	char *hook;      /* required */
+	char **boot_keys; /* other keys of [boot] and values, NULL-terminated pairs, owned */
+	int hook_timeout_ms; /* key `timeout` in seconds, default 30, 1..600 */
+	/* [slot NAME] */
+	struct slot slots[SLOT_COUNT]; /* exactly two */
+};
+
+/*
+ * Errors: E_INPUT "FILE:LINE: unknown key …", E_UNTRUSTED owner or mode, E_NOTFOUND.
+ * On error *ret is zeroed.
+ */
+int config_load(const char *file, struct config *ret, struct error *e);
+void config_release(struct config *c);
+
+#endif
