@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* status: for people a table, for programs one JSON object whose fields only grow. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "cmd/cli.h"
+
+struct view {
+	const char *boot; /* good bad trial unknown */
+	bool booted;
+	bool primary;
+};
+
+static const char *contents_name(enum slot_contents c)
+{
+	switch (c) {
+	case SLOT_EMPTY:
+		return "empty";
+	case SLOT_DIRTY:
+		return "dirty";
+	case SLOT_SEALED:
+		return "sealed";
+	}
+	return "empty";
+}
+
+/* What the boot loader says; a hook that fails costs "unknown", not the status. */
+static void look(struct device *d, struct view views[SLOT_COUNT])
+{
+	char primary[SLOT_NAME_MAX + 1] = "";
+	struct error why = { 0 };
+
+	if (hook_get_primary(&d->hook, primary, &why) < 0)
+		primary[0] = '\0';
+	for (int i = 0; i < SLOT_COUNT; i++) {
+		struct subject_text text;
+		struct hook_subject s = device_subject(d, i, &text);
+		enum boot_state boot;
+		bool tried = (d->state.phase == PHASE_ARMED || d->state.phase == PHASE_TRIAL) &&
+			i == device_target(d);
+
+		views[i] = (struct view){
+			.boot = "unknown",
+			.booted = i == d->booted,
+			.primary = strcmp(primary, s.slot->bootname) == 0,
+		};
+		if (hook_get_state(&d->hook, &s, &boot, &why) == 0)
+			views[i].boot = boot == BOOT_BAD ? "bad" : tried ? "trial" : "good";
+	}
+}
+
+/* Reasons may quote foreign bytes, and JSON must be UTF-8. */
+static json_t *json_text(const char *text)
+{
+	autobuf safe = { 0 };
+
+	text_escape(&safe, bytes_of(text), false);
+	return json_string(safe.data ? safe.data : "");
+}
+
+static json_t *json_release(const struct release_ref *ref)
+{
+	char hex[OID_HEX_MAX];
+
+	oid_hex(&ref->commit, hex);
+	return json_pack("{s:s,s:s,s:I}", "commit", hex, "version", ref->version, "serial",
+		(json_int_t)ref->serial);
+}
+
+static json_t *json_slot(const struct device *d, int i, const struct view *v)
+{
+	const struct slot_record *rec = &d->records[i];
+	bool known = rec->contents != SLOT_EMPTY && rec->serial > 0;
+	char hex[OID_HEX_MAX];
+
+	oid_hex(&rec->commit, hex);
+	return json_pack("{s:s,s:b,s:b,s:s,s:s,s:s?,s:s?,s:o}", "name", d->config.slots[i].name,
+		"booted", v->booted, "primary", v->primary, "boot", v->boot, "contents",
+		contents_name(rec->contents), "commit", known ? hex : NULL, "version",
+		known ? rec->version : NULL, "serial",
+		known ? json_integer((json_int_t)rec->serial) : json_null());
+}
+
+static json_t *json_denied(const struct state *st)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < st->n_denied; i++) {
+		json_t *one = json_release(&st->denied[i].release);
+
+		(void)json_object_set_new(one, "reason", json_text(st->denied[i].reason));
+		(void)json_array_append_new(list, one);
+	}
+	return list;
+}
+
+static json_t *json_error(const struct state *st)
+{
+	char when[TEXT_TIME_MAX];
+
+	if (st->error_time == 0)
+		return json_null();
+	text_time(st->error_time, when);
+	return json_pack("{s:s,s:s,s:o}", "time", when, "step", st->error_step, "text",
+		json_text(st->error_text));
+}
+
+static int print_json(const struct device *d, const struct view views[SLOT_COUNT],
+	struct error *e)
+{
+	json_t *slots = json_array();
+	json_t *root;
+	int r;
+
+	for (int i = 0; i < SLOT_COUNT; i++)
+		(void)json_array_append_new(slots, json_slot(d, i, &views[i]));
+	root = json_pack("{s:s?,s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o}", "booted",
+		d->booted >= 0 ? d->config.slots[d->booted].name : NULL, "phase",
+		phase_name(d->state.phase), "product", d->config.product, "channel",
+		d->config.channel, "floor", (json_int_t)d->state.floor, "slots", slots,
+		"candidate",
+		d->state.has_candidate ? json_release(&d->state.candidate) : json_null(),
+		"denied", json_denied(&d->state), "last_error", json_error(&d->state));
+	if (!root)
+		return err_set(e, E_SYSTEM, "status: JSON could not be made");
+	r = json_dumpf(root, stdout, JSON_INDENT(1) | JSON_ENSURE_ASCII);
+	json_decref(root);
+	(void)putchar('\n');
+	return r < 0 ? err_set(e, E_SYSTEM, "status: JSON could not be written") : 0;
+}
+
+static int print_slots(const struct device *d, const struct view views[SLOT_COUNT],
+	struct error *e)
+{
+	static const char *const columns[] = {
+		"SLOT", "BOOTED", "PRIMARY", "BOOT", "CONTENTS", "VERSION", "SERIAL", "COMMIT", NULL
+	};
+	struct libscols_table *t;
+	int r = table_new(columns, &t, e);
+
+	for (int i = 0; r == 0 && i < SLOT_COUNT; i++) {
+		const struct slot_record *rec = &d->records[i];
+		bool known = rec->contents != SLOT_EMPTY && rec->serial > 0;
+		char serial[24] = "-";
+		char hex[OID_HEX_MAX] = "-";
+		const char *const cells[] = {
+			d->config.slots[i].name,
+			views[i].booted ? "yes" : "-",
+			views[i].primary ? "yes" : "-",
+			views[i].boot,
+			contents_name(rec->contents),
+			known ? rec->version : "-",
+			serial,
+			hex,
+		};
+
+		if (known) {
+			(void)snprintf(serial, sizeof(serial), "%" PRIu64, rec->serial);
+			oid_hex(&rec->commit, hex);
+			hex[12] = '\0';
+		}
+		r = table_row(t, cells, e);
+	}
+	return r < 0 ? r : table_print(t, e);
+}
+
+/* What should be done next, if anything. */
+static void print_next(const struct device *d)
+{
+	const struct state *st = &d->state;
+
+	switch (st->phase) {
+	case PHASE_APPLYING:
+	case PHASE_ARMING:
+		(void)printf("next: `osupdate update` goes on with release %s in slot %s\n",
+			st->release.version, st->target);
+		break;
+	case PHASE_ARMED:
+		(void)printf("next: reboot to try release %s in slot %s\n", st->release.version,
+			st->target);
+		break;
+	case PHASE_TRIAL:
+	case PHASE_CONFIRMING:
+		(void)printf("next: `osupdate confirm` release %s, or `osupdate rollback`\n",
+			st->release.version);
+		break;
+	case PHASE_IDLE:
+	case PHASE_COUNT:
+		if (st->has_candidate)
+			(void)printf("next: `osupdate update` to release %s (serial %" PRIu64 ")\n",
+				st->candidate.version, st->candidate.serial);
+		break;
+	}
+}
+
+static int print_text(const struct device *d, const struct view views[SLOT_COUNT],
+	struct error *e)
+{
+	const struct state *st = &d->state;
+	char when[TEXT_TIME_MAX];
+	int r;
+
+	(void)printf("%s, channel %s: booted %s, %s, floor %" PRIu64 "\n", d->config.product,
+		d->config.channel, d->booted >= 0 ? d->config.slots[d->booted].name : "none",
+		phase_name(st->phase), st->floor);
+	r = print_slots(d, views, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < st->n_denied; i++) {
+		(void)printf("denied: %s (serial %" PRIu64 "): ", st->denied[i].release.version,
+			st->denied[i].release.serial);
+		output_foreign(stdout, st->denied[i].reason);
+		(void)putchar('\n');
+	}
+	if (st->error_time != 0) {
+		text_time(st->error_time, when);
+		(void)printf("last error: %s %s: ", when, st->error_step);
+		output_foreign(stdout, st->error_text);
+		(void)putchar('\n');
+	}
+	print_next(d);
+	return 0;
+}
+
+int verb_status(struct cli *cli, int argc, char **argv, struct error *e)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
+	struct view views[SLOT_COUNT];
+	bool json = false;
+	int c;
+	int r;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?')
+			return cli_usage("status [--json]", e);
+		json = true;
+	}
+	if (optind != argc)
+		return cli_usage("status [--json]", e);
+	r = cli_open(cli, false, &d, e);
+	if (r < 0)
+		return r;
+	look(&d, views);
+	return json ? print_json(&d, views, e) : print_text(&d, views, e);
+}

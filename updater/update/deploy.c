@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* Write, seal, arm: see deploy.h.  The record is saved before every effect. */
+#include "update/deploy.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/io.h"
+#include "update/offer.h"
+#include "update/policy.h"
+
+#define ARM_CALLS_MAX 2 /* the first and one more: DESIGN, "arm, after a crash" */
+
+/* What before_write needs to know. */
+struct job {
+	struct device *d;
+	const struct release *release;
+	const struct deploy *options;
+	int target;
+};
+
+static int report_arm(struct device *d, uint64_t done, struct error *e)
+{
+	const struct progress_event event = { "arm", "files", done, 1 };
+
+	return progress_report(d->progress, &event, e);
+}
+
+static int choose_target(struct device *d, const struct deploy *o, int *ret,
+	struct error *e)
+{
+	int r;
+
+	if (o->slot) {
+		r = device_slot(d, o->slot, ret, e);
+		if (r < 0)
+			return r;
+		if (*ret == d->booted)
+			return err_set(e, E_UNTRUSTED,
+				"slot %s is booted: a running system is never overwritten; "
+				"name the other slot or none",
+				o->slot);
+		return 0;
+	}
+	if (d->booted == SLOT_NONE)
+		return err_set(e, E_USAGE, "nothing is booted: name the slot with --slot %s or --slot %s",
+			d->config.slots[0].name, d->config.slots[1].name);
+	*ret = device_other(d->booted);
+	return 0;
+}
+
+/* The only sealed slot is all that boots: it is given up only by a person's --slot. */
+static int refuse_only_sealed(const struct device *d, const struct deploy *o, int target,
+	struct error *e)
+{
+	const struct slot_record *other = &d->records[device_other(target)];
+
+	if (o->slot || d->booted >= 0 || d->records[target].contents != SLOT_SEALED ||
+		other->contents == SLOT_SEALED)
+		return 0;
+	return err_set(e, E_UNTRUSTED,
+		"slot %s holds the only sealed release; it is overwritten only by "
+		"`osupdate install --slot %s`",
+		d->config.slots[target].name, d->config.slots[target].name);
+}
+
+/* The slot we run from must be what the loader goes back to. */
+static int secure_booted(struct device *d, struct error *e)
+{
+	char primary[SLOT_NAME_MAX + 1];
+	struct subject_text text;
+	struct hook_subject s;
+	enum boot_state boot;
+	int r;
+
+	if (d->booted == SLOT_NONE)
+		return 0;
+	s = device_subject(d, d->booted, &text);
+	r = hook_get_state(&d->hook, &s, &boot, e);
+	if (r == 0 && boot != BOOT_GOOD)
+		r = hook_set_state(&d->hook, &s, BOOT_GOOD, e);
+	if (r < 0)
+		return r;
+	/* No primary at all is an answer too, and mended by setting one. */
+	r = hook_get_primary(&d->hook, primary, e);
+	if (r == 0 && strcmp(primary, s.slot->bootname) == 0)
+		return 0;
+	return hook_set_primary(&d->hook, &s, e);
+}
+
+static int begin(struct job *job, struct error *e)
+{
+	struct device *d = job->d;
+
+	if (device_step(d, EVENT_INSTALL) == ACTION_REFUSE)
+		return err_set(e, E_UNTRUSTED,
+			"slot %s is on trial: `osupdate confirm` or `osupdate rollback` first",
+			d->state.target);
+	(void)snprintf(d->state.target, sizeof(d->state.target), "%s",
+		d->config.slots[job->target].name);
+	state_set_release(&d->state.release, job->release);
+	d->state.arm_calls = 0;
+	return device_save(d, e);
+}
+
+/* install_run calls this once, before the slot is touched in any way. */
+static int before_write(void *ctx, struct error *e)
+{
+	struct job *job = ctx;
+	struct device *d = job->d;
+	struct subject_text text;
+	struct hook_subject s;
+	int r = refuse_only_sealed(d, job->options, job->target, e);
+
+	if (r == 0)
+		r = slot_require_free(&d->config.slots[job->target], e);
+	if (r == 0)
+		r = begin(job, e);
+	if (r == 0)
+		r = secure_booted(d, e);
+	if (r < 0)
+		return r;
+	s = device_subject(d, job->target, &text);
+	r = hook_set_state(&d->hook, &s, BOOT_BAD, e);
+	if (r == 0)
+		d->records[job->target].contents = SLOT_DIRTY;
+	return r;
+}
+
+static int arm(struct device *d, int target, struct error *e)
+{
+	struct subject_text text;
+	struct hook_subject s = device_subject(d, target, &text);
+	int r;
+
+	if (d->state.arm_calls >= ARM_CALLS_MAX) {
+		state_deny(&d->state, &d->state.release, "the boot loader hook could not make it primary");
+		device_idle(d);
+		r = device_save(d, e);
+		return r < 0 ? r
+			     : err_set(e, E_UNTRUSTED,
+				       "the hook failed %d times to make slot %s primary: the "
+				       "release is denied (a person may still install it)",
+				       ARM_CALLS_MAX, s.slot->name);
+	}
+	d->state.arm_calls++;
+	r = device_save(d, e);
+	if (r == 0)
+		r = report_arm(d, 0, e);
+	if (r == 0)
+		r = hook_set_primary(&d->hook, &s, e);
+	if (r < 0)
+		return err_prefix(e, r, "slot %s: arm", s.slot->name);
+	(void)device_step(d, EVENT_ARMED);
+	r = device_save(d, e);
+	return r < 0 ? r : report_arm(d, 1, e);
+}
+
+/* Provisioning: there is nothing to fall back to, so there is nothing to try. */
+static int make_current(struct device *d, int target, const struct release_info *info,
+	struct error *e)
+{
+	struct subject_text text;
+	struct hook_subject s = device_subject(d, target, &text);
+	int r = device_save(d, e);
+
+	if (r == 0)
+		r = hook_set_state(&d->hook, &s, BOOT_GOOD, e);
+	if (r == 0)
+		r = hook_set_primary(&d->hook, &s, e);
+	if (r < 0)
+		return err_prefix(e, r, "slot %s: arm", s.slot->name);
+	if (info->serial > d->state.floor) {
+		d->state.floor = info->serial;
+		d->state.floor_time = info->time;
+	}
+	state_allow(&d->state, &info->identity);
+	device_idle(d);
+	return device_save(d, e);
+}
+
+static int finish(struct job *job, struct deploy_result *ret, struct error *e)
+{
+	struct device *d = job->d;
+	int r = slot_record_load(d->state_dirfd, d->config.slots[job->target].name,
+		&d->records[job->target], e);
+
+	/* Nothing had to be written, so before_write never ran. */
+	if (r == 0 && d->state.phase != PHASE_APPLYING)
+		r = begin(job, e);
+	if (r < 0)
+		return r;
+	d->state.has_candidate = false;
+	(void)device_step(d, EVENT_SEALED);
+	if (d->booted == SLOT_NONE) {
+		ret->end = DEPLOY_CURRENT;
+		return make_current(d, job->target, release_info(job->release), e);
+	}
+	ret->end = DEPLOY_ARMED;
+	return arm(d, job->target, e);
+}
+
+/* Same manifest as what runs: only the record changes. */
+static int record_only(struct device *d, const struct release *rel, struct error *e)
+{
+	const struct release_info *info = release_info(rel);
+	struct slot_record *rec = &d->records[d->booted];
+	struct slot_record fresh = *rec;
+	int r;
+
+	slot_record_from(&fresh, rel);
+	fresh.contents = SLOT_SEALED;
+	memcpy(fresh.uuid, rec->uuid, sizeof(fresh.uuid));
+	r = slot_record_save(d->state_dirfd, d->config.slots[d->booted].name, &fresh, e);
+	if (r < 0)
+		return r;
+	*rec = fresh;
+	d->state.floor = info->serial > d->state.floor ? info->serial : d->state.floor;
+	d->state.floor_time = info->time;
+	d->state.has_candidate = false;
+	return device_save(d, e);
+}
+
+static bool same_contents(const struct device *d, const struct release_info *info,
+	const struct deploy *o)
+{
+	return d->booted >= 0 && !o->asked && d->state.phase == PHASE_IDLE &&
+		d->records[d->booted].contents == SLOT_SEALED &&
+		digest_equal(&d->records[d->booted].manifest, &info->manifest);
+}
+
+/* A person went back from what is booted: an update now would make it the fallback. */
+static int refuse_rolled_back(const struct device *d, const struct deploy *o,
+	struct error *e)
+{
+	if (o->asked || d->booted == SLOT_NONE || d->records[d->booted].contents != SLOT_SEALED ||
+		!state_denied(&d->state, &d->records[d->booted].identity))
+		return 0;
+	return err_set(e, E_UNTRUSTED,
+		"release %s was rolled back but is still booted: reboot into slot %s first",
+		d->records[d->booted].version, d->config.slots[device_other(d->booted)].name);
+}
+
+static int write_slot(struct job *job, struct deploy_result *ret, struct error *e)
+{
+	struct device *d = job->d;
+	automap manifest = { 0 };
+	struct install in = {
+		.state_dirfd = d->state_dirfd,
+		.slot = &d->config.slots[job->target],
+		.booted = d->booted >= 0 ? &d->config.slots[d->booted] : NULL,
+		.release = job->release,
+		.full_check = job->options->full_check,
+		.read_back = d->config.read_back,
+		.progress = d->progress,
+		.before_write = before_write,
+		.ctx = job,
+	};
+	int r = offer_manifest(d, job->release, &manifest, e);
+
+	if (r == 0)
+		r = device_store(d, &in.store, e);
+	if (r < 0)
+		return r;
+	in.manifest = manifest;
+	r = install_run(&in, &ret->sums, e);
+	ret->wrote = r == 0;
+	return r < 0 ? err_prefix(e, r, "slot %s", in.slot->name) : 0;
+}
+
+int deploy_release(struct device *d, const struct release *rel, const struct deploy *o,
+	struct deploy_result *ret, struct error *e)
+{
+	const struct release_info *info = release_info(rel);
+	struct job job = { .d = d, .release = rel, .options = o };
+	int r = policy_judge(&d->config, &d->state, info, o->asked, e);
+
+	if (r == 0)
+		r = choose_target(d, o, &job.target, e);
+	if (r < 0)
+		return r;
+	*ret = (struct deploy_result){ .slot = job.target };
+	if (d->state.phase == PHASE_TRIAL || d->state.phase == PHASE_CONFIRMING)
+		return err_set(e, E_UNTRUSTED,
+			"slot %s is on trial: `osupdate confirm` or `osupdate rollback` first",
+			d->state.target);
+	r = refuse_rolled_back(d, o, e);
+	if (r < 0)
+		return r;
+	if (same_contents(d, info, o)) {
+		ret->end = DEPLOY_RECORDED;
+		return record_only(d, rel, e);
+	}
+	r = slot_require_free(&d->config.slots[job.target], e);
+	if (r == 0)
+		r = write_slot(&job, ret, e);
+	return r < 0 ? r : finish(&job, ret, e);
+}
+
+int deploy_resume(struct device *d, struct error *e)
+{
+	int target = device_target(d);
+	const struct slot_record *rec;
+	int r;
+
+	if (d->state.phase != PHASE_ARMING || target == SLOT_NONE)
+		return 0;
+	rec = &d->records[target];
+	if (rec->contents != SLOT_SEALED ||
+		!digest_equal(&rec->identity, &d->state.release.identity))
+		return 0; /* the slot is no longer what was sealed: the next deploy sees to it */
+	r = arm(d, target, e);
+	return r < 0 ? r : 1;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The device as one program run sees it: configuration, lock, state record, what is
+ * booted, who may sign.  Opening it for writing takes the lock, recovers a lost state
+ * record and records what the boot loader did since the last time.
+ */
+#ifndef UPDATE_DEVICE_H
+#define UPDATE_DEVICE_H
+
+#include "base/progress.h"
+#include "boot/hook.h"
+#include "slot/record.h"
+#include "slot/slot.h"
+#include "store/client.h"
+#include "update/config.h"
+#include "update/state.h"
+
+#define SLOT_NONE (-1)
+
+struct device {
+	struct config config;
+	struct hook hook;
+	struct state state;
+	struct slot_record records[SLOT_COUNT];
+	struct signers *signers;
+	struct digest signers_digest; /* of the file they were read from */
+	int state_dirfd;
+	int lock_fd; /* -1: opened for reading */
+	int booted;  /* index into config.slots, or SLOT_NONE */
+	bool booted_known; /* false: nobody could say (SLOT_NONE then) */
+	char boot_id[BOOT_ID_MAX];
+	struct store *store; /* started at the first use */
+	const struct progress *progress;
+};
+
+struct device_options {
+	const char *config_file;
+	const char *booted; /* NULL: find out; "none"; or a slot's name */
+	bool write;         /* take the lock; state may be changed */
+	const struct progress *progress;
+};
+
+/*
+ * Errors: E_BUSY another updater holds the lock; E_INPUT, E_UNTRUSTED, E_NOTFOUND as
+ * config_load, hook_open and signers; E_USAGE for an unknown --booted name.
+ * For reading, an unknown booted slot is no error.
+ */
+int device_open(const struct device_options *o, struct device *ret, struct error *e);
+void device_close(struct device *d);
+#define autodevice CLEANUP(device_close) struct device
+
+int device_save(struct device *d, struct error *e);
+
+/* Enter `event`: the action to take; the record's phase is changed, not yet saved. */
+enum action device_step(struct device *d, enum event event);
+
+/* Leave the phase for idle: nothing is being installed or tried any more. */
+void device_idle(struct device *d);
+
+/* Remember for `status` that `step` failed (`why`), or with NULL that all is well again.
+ * Best effort: the failure itself is what the caller reports. */
+void device_note_error(struct device *d, const char *step, const struct error *why);
+
+/* Index of the slot named so; E_NOTFOUND listing the names. */
+int device_slot(const struct device *d, const char *name, int *ret, struct error *e);
+/* The slot that is not `index`. */
+int device_other(int index);
+/* Index of the slot the record is about, SLOT_NONE in idle. */
+int device_target(const struct device *d);
+
+/* What the hook is told about slot `index`; `text` owns the strings. */
+struct subject_text {
+	char commit[OID_HEX_MAX];
+};
+struct hook_subject device_subject(const struct device *d, int index,
+	struct subject_text *text);
+
+/* The store process, started when it is first needed. */
+int device_store(struct device *d, struct store **ret, struct error *e);
+
+/* A slot's root directory for reading: a view of "/" for the booted slot, else a
+ * detached read-only mount. */
+int device_open_slot(const struct device *d, int index, int *ret_root, struct error *e);
+
+/* The verified release a slot carries.  E_NOTFOUND when it carries none. */
+int device_slot_release(const struct device *d, int index, struct release **ret,
+	struct error *e);
+
+#endif

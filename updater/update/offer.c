@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* Getting a release from the store: see offer.h. */
+#include "update/offer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/io.h"
+#include "base/text.h"
+#include "manifest/manifest.h"
+#include "update/policy.h"
+
+#define SELECTOR_MAX (RELEASE_VERSION_MAX + 32)
+
+static int report_verify(struct device *d, uint64_t done, struct error *e)
+{
+	const struct progress_event event = { "verify", "files", done, 1 };
+
+	return progress_report(d->progress, &event, e);
+}
+
+/* Ask the store for one release and believe its signature only. */
+static int get(struct device *d, const char *selector, struct release **ret,
+	struct error *e)
+{
+	autoraw raw = { 0 };
+	struct store *store;
+	int r = device_store(d, &store, e);
+
+	if (r == 0)
+		r = store_release(store, selector, &raw, e);
+	if (r == 0)
+		r = report_verify(d, 0, e);
+	if (r == 0)
+		r = release_verify(buf_bytes(&raw.commit), raw.tags, raw.n_tags, d->signers, ret, e);
+	return r < 0 ? r : report_verify(d, 1, e);
+}
+
+static int get_tip(struct device *d, const struct oid *tip, struct release **ret,
+	struct error *e)
+{
+	char selector[SELECTOR_MAX];
+	char hex[OID_HEX_MAX];
+	int r;
+
+	oid_hex(tip, hex);
+	(void)snprintf(selector, sizeof(selector), "commit:%s", hex);
+	r = get(d, selector, ret, e);
+	return r < 0 ? err_prefix(e, r, "channel %s: commit %.12s", d->config.channel, hex) : 0;
+}
+
+static int fetch(struct device *d, struct oid *ret_tip, struct error *e)
+{
+	struct store *store;
+	int r = device_store(d, &store, e);
+
+	return r < 0 ? r : store_fetch(store, d->config.channel, ret_tip, e);
+}
+
+int offer_fetch(struct device *d, struct release **ret, struct error *e)
+{
+	struct oid tip;
+	int r = fetch(d, &tip, e);
+
+	return r < 0 ? r : get_tip(d, &tip, ret, e);
+}
+
+int offer_local(struct device *d, struct release **ret, struct error *e)
+{
+	char selector[SELECTOR_MAX];
+
+	(void)snprintf(selector, sizeof(selector), "channel:%s", d->config.channel);
+	return get(d, selector, ret, e);
+}
+
+static bool is_commit_id(const char *name)
+{
+	struct oid id;
+
+	return oid_parse(name, strlen(name), &id);
+}
+
+bool offer_matches(const struct release_info *rel, const char *name)
+{
+	char hex[OID_HEX_MAX];
+	uint64_t serial;
+
+	oid_hex(&rel->commit, hex);
+	if (is_commit_id(name))
+		return strcmp(hex, name) == 0;
+	if (text_u64(name, strlen(name), UINT64_MAX, &serial) && rel->serial == serial)
+		return true;
+	return strcmp(rel->version, name) == 0;
+}
+
+static int get_named(struct device *d, const char *name, struct release **ret,
+	struct error *e)
+{
+	char selector[SELECTOR_MAX];
+	uint64_t serial;
+	int r = E_NOTFOUND;
+
+	if (strlen(name) > RELEASE_VERSION_MAX)
+		return err_set(e, E_USAGE, "\"%.40s…\" is no version, serial or commit id", name);
+	if (is_commit_id(name)) {
+		(void)snprintf(selector, sizeof(selector), "commit:%s", name);
+		return get(d, selector, ret, e);
+	}
+	if (text_u64(name, strlen(name), UINT64_MAX, &serial)) {
+		(void)snprintf(selector, sizeof(selector), "serial:%s", name);
+		r = get(d, selector, ret, e);
+	}
+	if (r == E_NOTFOUND) {
+		(void)snprintf(selector, sizeof(selector), "version:%s", name);
+		r = get(d, selector, ret, e);
+	}
+	return r;
+}
+
+int offer_named(struct device *d, const char *name, bool may_fetch, struct release **ret,
+	struct error *e)
+{
+	autorelease rel = NULL;
+	struct oid tip;
+	int r = get_named(d, name, &rel, e);
+
+	if (r == E_NOTFOUND && may_fetch) {
+		r = fetch(d, &tip, e);
+		if (r == 0)
+			r = get_named(d, name, &rel, e);
+	}
+	if (r < 0)
+		return err_prefix(e, r, "release %s", name);
+	if (!offer_matches(release_info(rel), name))
+		return err_set(e, E_REMOTE,
+			"the store answered with release %s (serial %" PRIu64 ") when asked for %s",
+			release_info(rel)->version, release_info(rel)->serial, name);
+	*ret = take_ptr(&rel);
+	return 0;
+}
+
+/* What this version does not do yet is refused, not ignored: a release that brings
+ * other signers expects them to be in force after it. */
+static int refuse_rotation(const struct device *d, struct bytes map, struct error *e)
+{
+	static const char path[] = PATH_OWN "/allowed_signers";
+	autoreader reader = manifest_reader_new(map);
+	struct entry entry;
+	int r = manifest_find(reader, path, &entry, e);
+
+	if (r <= 0)
+		return r;
+	if (entry.type == ENTRY_FILE && digest_equal(&entry.digest, &d->signers_digest))
+		return 0;
+	return err_set(e, E_UNTRUSTED,
+		"the release changes the signers (%s), which this version of osupdate cannot follow",
+		path);
+}
+
+int offer_manifest(struct device *d, const struct release *rel, struct bytes *ret_map,
+	struct error *e)
+{
+	const struct release_info *info = release_info(rel);
+	struct manifest_sums sums;
+	automap map = { 0 };
+	struct store *store;
+	autofd spool = -1;
+	int r = device_store(d, &store, e);
+
+	if (r == 0)
+		r = io_spool(d->state_dirfd, &spool, e);
+	if (r == 0)
+		r = store_manifest(store, &info->commit, &info->manifest, info->manifest_size, spool, e);
+	if (r == 0)
+		r = io_map(spool, &map, e);
+	if (r == 0)
+		r = manifest_check(map, &sums, e);
+	if (r == 0)
+		r = refuse_rotation(d, map, e);
+	if (r < 0)
+		return err_prefix(e, r, "release %s: manifest", info->version);
+	*ret_map = map;
+	map = (struct bytes){ 0 };
+	return 0;
+}
+
+static int same_as_here(const struct device *d, const struct release_info *rel,
+	struct error *e)
+{
+	const struct slot_record *rec = d->booted >= 0 ? &d->records[d->booted] : NULL;
+
+	if ((d->state.phase == PHASE_ARMED || d->state.phase == PHASE_TRIAL) &&
+		digest_equal(&d->state.release.identity, &rel->identity))
+		return err_set(e, E_NOTHING,
+			d->state.phase == PHASE_ARMED
+				? "release %s is ready in slot %s: reboot to try it"
+				: "release %s is on trial in slot %s: confirm it or roll back",
+			rel->version, d->state.target);
+	if (rec && rec->contents == SLOT_SEALED && digest_equal(&rec->identity, &rel->identity) &&
+		!state_denied(&d->state, &rel->identity))
+		return err_set(e, E_NOTHING, "up to date: release %s (serial %" PRIu64 ")",
+			rel->version, rel->serial);
+	return 0;
+}
+
+int offer_judge(struct device *d, const struct release *rel, struct error *e)
+{
+	const struct release_info *info = release_info(rel);
+	int r = same_as_here(d, info, e);
+
+	if (r == 0)
+		r = policy_judge(&d->config, &d->state, info, false, e);
+	d->state.has_candidate = r == 0;
+	if (r == 0)
+		state_set_release(&d->state.candidate, rel);
+	return r;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Confirm and rollback: see switch.h.  Going back saves the denial first, then asks the
+ * hook, then leaves the phase: a crash in between is seen at the next boot as the
+ * fallback it then is.
+ */
+#include "update/switch.h"
+
+#include <stdio.h>
+
+static int mark_good(struct device *d, struct error *e)
+{
+	struct subject_text text;
+	struct hook_subject s = device_subject(d, d->booted, &text);
+	int r = hook_set_state(&d->hook, &s, BOOT_GOOD, e);
+
+	return r < 0 ? err_prefix(e, r, "slot %s: confirm", s.slot->name) : 0;
+}
+
+int switch_confirm(struct device *d, struct error *e)
+{
+	struct state *st = &d->state;
+	int r;
+
+	if (d->booted == SLOT_NONE)
+		return err_set(e, E_UNTRUSTED, "nothing is booted, so there is nothing to confirm");
+	if (device_step(d, EVENT_CONFIRM) == ACTION_REFUSE)
+		return err_set(e, E_UNTRUSTED,
+			"slot %s is booted, but the release to try is in slot %s (%s): reboot first",
+			d->config.slots[d->booted].name, st->target, phase_name(st->phase));
+	if (st->phase != PHASE_CONFIRMING)
+		return mark_good(d, e);
+	r = device_save(d, e);
+	if (r == 0)
+		r = mark_good(d, e);
+	if (r < 0)
+		return r;
+	(void)device_step(d, EVENT_CONFIRMED);
+	if (st->release.serial > st->floor) {
+		st->floor = st->release.serial;
+		st->floor_time = st->release.time;
+	}
+	state_allow(st, &st->release.identity);
+	st->error_time = 0;
+	device_idle(d);
+	r = device_save(d, e);
+	return r < 0 ? r : 1;
+}
+
+static int set_state(struct device *d, int index, enum boot_state state, struct error *e)
+{
+	struct subject_text text;
+	struct hook_subject s = device_subject(d, index, &text);
+
+	return hook_set_state(&d->hook, &s, state, e);
+}
+
+static int set_primary(struct device *d, int index, struct error *e)
+{
+	struct subject_text text;
+	struct hook_subject s = device_subject(d, index, &text);
+
+	return hook_set_primary(&d->hook, &s, e);
+}
+
+/* Armed or half-written: the booted slot stays, the target is never booted. */
+static int disarm(struct device *d, enum rollback_end *ret, struct error *e)
+{
+	bool sealed = d->state.phase != PHASE_APPLYING;
+	int target = device_target(d);
+	int r;
+
+	state_deny(&d->state, &d->state.release, "a person rolled it back before it was booted");
+	r = device_save(d, e);
+	if (r == 0 && target >= 0)
+		r = set_state(d, target, BOOT_BAD, e);
+	if (r == 0 && d->booted >= 0)
+		r = set_primary(d, d->booted, e);
+	if (r < 0)
+		return r;
+	(void)device_step(d, EVENT_ROLLBACK);
+	device_idle(d);
+	*ret = sealed ? ROLLBACK_DISARMED : ROLLBACK_ABANDONED;
+	return device_save(d, e);
+}
+
+/* Is there something to go back to?  *ret_good: the loader boots it without a trial. */
+static int check_other(struct device *d, int other, bool force, bool *ret_good,
+	struct error *e)
+{
+	const char *name = d->config.slots[other].name;
+	struct subject_text text;
+	struct hook_subject s = device_subject(d, other, &text);
+	enum boot_state boot;
+	int r;
+
+	if (d->records[other].contents != SLOT_SEALED)
+		return err_set(e, E_UNTRUSTED,
+			"slot %s holds no complete release to go back to; "
+			"`osupdate rollback RELEASE` installs one",
+			name);
+	r = hook_get_state(&d->hook, &s, &boot, e);
+	if (r < 0)
+		return r;
+	if (boot != BOOT_GOOD && !force)
+		return err_set(e, E_UNTRUSTED,
+			"slot %s (release %s) is marked bad; use --force to try it all the same", name,
+			d->records[other].version);
+	*ret_good = boot == BOOT_GOOD;
+	return 0;
+}
+
+static void ref_of(const struct slot_record *rec, struct release_ref *ret)
+{
+	*ret = (struct release_ref){
+		.identity = rec->identity,
+		.commit = rec->commit,
+		.serial = rec->serial,
+		.time = rec->time,
+	};
+	memcpy(ret->version, rec->version, sizeof(ret->version));
+}
+
+static int end_trial(struct device *d, int other, struct error *e)
+{
+	int r;
+
+	state_deny(&d->state, &d->state.release, "a person rolled it back during its trial");
+	r = device_save(d, e);
+	if (r == 0)
+		r = set_primary(d, other, e);
+	if (r == 0)
+		r = set_state(d, d->booted, BOOT_BAD, e);
+	if (r < 0)
+		return r;
+	(void)device_step(d, EVENT_ROLLBACK);
+	device_idle(d);
+	return device_save(d, e);
+}
+
+/* From a confirmed system to the other slot: on trial only if it is not known good. */
+static int switch_slot(struct device *d, int other, bool good, struct error *e)
+{
+	struct state *st = &d->state;
+	struct release_ref here;
+	int r;
+
+	if (d->records[d->booted].contents == SLOT_SEALED) {
+		ref_of(&d->records[d->booted], &here);
+		state_deny(st, &here, "a person rolled it back");
+	}
+	(void)device_step(d, EVENT_ROLLBACK);
+	(void)snprintf(st->target, sizeof(st->target), "%s", d->config.slots[other].name);
+	ref_of(&d->records[other], &st->release);
+	st->arm_calls = 1;
+	r = device_save(d, e);
+	if (r == 0)
+		r = set_primary(d, other, e);
+	if (r < 0)
+		return r;
+	(void)device_step(d, EVENT_ARMED);
+	if (good)
+		device_idle(d); /* confirmed once already: nothing to try */
+	return device_save(d, e);
+}
+
+int switch_back(struct device *d, bool force, enum rollback_end *ret, struct error *e)
+{
+	bool good = false;
+	int other;
+	int r;
+
+	if (d->booted == SLOT_NONE)
+		return err_set(e, E_UNTRUSTED, "nothing is booted, so there is nothing to go back from");
+	if (machine_step(d->state.phase, EVENT_ROLLBACK).action == ACTION_DISARM)
+		return disarm(d, ret, e);
+	other = device_other(d->booted);
+	r = check_other(d, other, force, &good, e);
+	if (r < 0)
+		return r;
+	*ret = ROLLBACK_SWITCHED;
+	if (machine_step(d->state.phase, EVENT_ROLLBACK).action == ACTION_END_TRIAL)
+		return end_trial(d, other, e);
+	return switch_slot(d, other, good, e);
+}

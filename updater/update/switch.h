@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Confirm what is booted, or go back from it. */
+#ifndef UPDATE_SWITCH_H
+#define UPDATE_SWITCH_H
+
+#include "update/device.h"
+
+/*
+ * Mark the booted slot good: ends a trial, sets the floor.  In idle it is idempotent.
+ * Returns 1 when a trial was confirmed, 0 when there was none to end.
+ * Errors: E_UNTRUSTED nothing is booted, or an armed release waits for its reboot.
+ */
+int switch_confirm(struct device *d, struct error *e);
+
+enum rollback_end {
+	ROLLBACK_DISARMED, /* the armed release will not be tried; no reboot needed */
+	ROLLBACK_ABANDONED, /* the half-written slot is left as it is, never booted */
+	ROLLBACK_SWITCHED, /* the other slot boots next */
+};
+
+/*
+ * Go back, as the phase says: disarm, end the trial, or switch to the other slot.  What
+ * is gone back from is denied.  `force`: also onto a slot the loader calls bad (then on
+ * trial).  Errors: E_UNTRUSTED the other slot is not sealed, or bad without `force`.
+ */
+int switch_back(struct device *d, bool force, enum rollback_end *ret, struct error *e);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* One unattended step: what `osupdate update`, the timer and osupdated all do. */
+#ifndef UPDATE_UNATTENDED_H
+#define UPDATE_UNATTENDED_H
+
+#include "update/deploy.h"
+
+struct unattended_result {
+	struct deploy_result deploy;
+	struct release_ref release; /* what was deployed */
+	bool resumed; /* only an interrupted arming was finished */
+};
+
+/*
+ * Fetch, verify, judge, deploy, arm.  Errors: E_NOTHING up to date or waiting for a
+ * reboot; E_UNTRUSTED refused; everything of offer.h and deploy.h.  The failure is
+ * remembered for `status`; success and E_NOTHING clear it.
+ */
+int unattended_step(struct device *d, bool full_check, struct unattended_result *ret,
+	struct error *e);
+
+/* Only as far as a judged candidate: fetch, verify, judge.  Same errors. */
+int unattended_fetch(struct device *d, struct error *e);
+
+#endif
