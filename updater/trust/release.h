@@ -11,11 +11,11 @@
 #include "base/digest.h"
 #include "trust/signers.h"
 
-#define RELEASE_COMMIT_MAX  65536 /* bytes of a raw commit object, without its header */
-#define RELEASE_TAG_MAX     65536
-#define RELEASE_TAGS_MAX    64
-#define RELEASE_PRODUCT_MAX 128
-#define RELEASE_VERSION_MAX 128
+#define RELEASE_COMMIT_MAX   65536 /* bytes of a raw commit object, without its header */
+#define RELEASE_TAG_MAX	     65536
+#define RELEASE_TAGS_MAX     64
+#define RELEASE_PRODUCT_MAX  128
+#define RELEASE_VERSION_MAX  128
 #define RELEASE_CHANNELS_MAX 32
 #define RELEASE_CHANNEL_MAX  128
 
@@ -29,11 +29,11 @@ struct release_info {
 	struct digest manifest;
 	uint64_t manifest_size;
 	char channels[RELEASE_CHANNELS_MAX][RELEASE_CHANNEL_MAX + 1];
-	size_t n_channels; /* 0: may be offered on any channel */
-	int64_t valid_until; /* seconds; INT64_MAX when not given */
-	int64_t time;      /* committer time, seconds since 1970 */
-	struct oid commit; /* names it */
-	struct oid tree;   /* names it */
+	size_t n_channels;	/* 0: may be offered on any channel */
+	int64_t valid_until;	/* seconds; INT64_MAX when not given */
+	int64_t time;		/* committer time, seconds since 1970 */
+	struct oid commit;	/* names it */
+	struct oid tree;	/* names it */
 	struct digest identity; /* BLAKE2b-256 of the signed payload: is it */
 	char subject[256];
 };
@@ -74,14 +74,16 @@ int release_split_proof(struct bytes proof, struct bytes *ret_commit,
 /*
  * Split a raw commit into the signed payload and the armor, both appended to
  * buffers.  The grammar is exact: tree, parent*, author, committer, gpgsig, message.
- * For the builder too.  Errors: E_UNTRUSTED.
+ * Values are not looked at.  For the builder too.  Errors: E_UNTRUSTED.
  */
 int release_split_commit(struct bytes commit, struct buf *ret_payload,
 	struct buf *ret_armor, struct error *e);
 
 /*
  * Read a signed payload (no signature in it): headers and trailers.  Also for showing
- * what an unverified commit claims; trust nothing it returns then.
+ * what an unverified commit claims; trust nothing it returns then.  ret->commit stays
+ * zero: the payload does not know it.  The subject may hold control characters: escape
+ * it before printing.
  * Errors: E_UNTRUSTED naming the header or trailer.
  */
 int release_read_payload(struct bytes payload, struct release_info *ret, struct error *e);

@@ -11,7 +11,7 @@
 #include "trust/sshsig.h"
 
 #define SIGNERS_FILE_MAX 1048576 /* bytes */
-#define SIGNERS_MAX      1024    /* lines with a key */
+#define SIGNERS_MAX	 1024	 /* lines with a key */
 
 struct signers;
 
@@ -20,8 +20,8 @@ struct signers;
  * supported").  An empty file is refused.  Lines with key types that cannot sign
  * releases (rsa, ecdsa) are refused with their line number.  Errors: E_INPUT.
  */
-int signers_parse(const char *name, struct bytes text, struct signers **ret,
-	struct error *e);
+int signers_parse(
+	const char *name, struct bytes text, struct signers **ret, struct error *e);
 void signers_free(struct signers *s);
 static inline void signers_cleanup(struct signers **s)
 {
@@ -30,11 +30,17 @@ static inline void signers_cleanup(struct signers **s)
 #define autosigners CLEANUP(signers_cleanup) struct signers *
 
 /* Add revoked keys (lines "ssh-ed25519 AAAA… [comment]"); they can only grow. */
-int signers_revoke(struct signers *s, const char *name, struct bytes text,
-	struct error *e);
+int signers_revoke(
+	struct signers *s, const char *name, struct bytes text, struct error *e);
 
 /* How many distinct keys and principals must sign; 1 unless the file says more. */
 unsigned signers_threshold(const struct signers *s);
+
+/*
+ * Is `key` listed and not revoked?  To be asked before anything the key signed is
+ * read.  Errors: E_UNTRUSTED naming the key.
+ */
+int signers_know(const struct signers *s, const struct sshkey *key, struct error *e);
 
 /*
  * May `key` sign in `name_space` at `time` (seconds since 1970)?  *ret_principal is

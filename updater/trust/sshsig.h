@@ -25,8 +25,8 @@ struct sshkey {
 /* From the wire form (string type, ...); E_INPUT for other types or junk. */
 int sshkey_parse(struct bytes wire, struct sshkey *ret, struct error *e);
 /* From "ssh-ed25519 AAAA..." : type word and base64 word. */
-int sshkey_parse_words(const char *type, struct bytes base64, struct sshkey *ret,
-	struct error *e);
+int sshkey_parse_words(
+	const char *type, struct bytes base64, struct sshkey *ret, struct error *e);
 bool sshkey_equal(const struct sshkey *a, const struct sshkey *b);
 /* "SHA256:..." as ssh-keygen -l prints it. */
 #define SSHKEY_FINGERPRINT_MAX 64
