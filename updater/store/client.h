@@ -15,17 +15,25 @@
 struct store;
 
 /* `key=value` strings for FRAME_OPTION, NULL-terminated: url, ca, username, proxy,
- * and the contents of secrets root reads itself: password, ssh-key, known-hosts. */
+ * and the contents of secrets root reads itself: password, ssh-key, known-hosts.
+ * The process dies with the thread that opened it. */
 struct store_options {
 	const char *program;        /* absolute path of osupdate-store */
 	const char *user;           /* system user it runs as */
 	int state_dirfd;            /* `store/` is made below it, owned by that user */
 	const char *const *options;
-	int stall_timeout_ms;
+	int stall_timeout_ms; /* 0: wait for ever */
 	const struct progress *progress; /* may be NULL */
 };
 
-/* Start it.  Errors: E_NOTFOUND no such user ("create it with …") or program. */
+/*
+ * Start it.  Errors: E_NOTFOUND no such user ("create it with …") or program;
+ * E_INPUT an option it refuses; E_UNTRUSTED `store/` belongs to somebody else.
+ *
+ * All that follows: E_REMOTE the server or the store process failed, fell silent or
+ * lied; E_SPACE the store's disk is full; E_SYSTEM other trouble of the store with the
+ * machine; E_INTERRUPTED.  Text that came from the store is escaped.
+ */
 int store_open(const struct store_options *o, struct store **ret, struct error *e);
 /* Ends and reaps it; takes NULL. */
 void store_close(struct store *s);
@@ -36,10 +44,11 @@ static inline void store_cleanup(struct store **s)
 #define autostore CLEANUP(store_cleanup) struct store *
 
 /* What the server offers now, without downloading.  E_NOTFOUND: no such channel. */
-int store_list(struct store *s, const char *channel, struct oid *ret_tip, struct error *e);
+int store_list(
+	struct store *s, const char *channel, struct oid *ret_tip, struct error *e);
 /* Fetch the channel completely into the store.  Same errors; reports step "fetch". */
-int store_fetch(struct store *s, const char *channel, struct oid *ret_tip,
-	struct error *e);
+int store_fetch(
+	struct store *s, const char *channel, struct oid *ret_tip, struct error *e);
 
 /* A raw commit and its raw tags: untrusted until release_verify. */
 struct raw_release {
@@ -52,10 +61,13 @@ void raw_release_release(struct raw_release *r);
 #define autoraw CLEANUP(raw_release_release) struct raw_release
 
 /* `selector`: see protocol.h.  E_NOTFOUND when the store has no such release. */
-int store_release(struct store *s, const char *selector, struct raw_release *ret,
-	struct error *e);
+int store_release(
+	struct store *s, const char *selector, struct raw_release *ret, struct error *e);
 
-/* Raw commits of a channel, newest first, at most `max`. */
+/*
+ * Raw commits of a channel, newest first, at most `max`.  A negative return of `each`
+ * ends the walk and is returned.  E_NOTFOUND: the channel was never fetched.
+ */
 int store_log(struct store *s, const char *channel, uint32_t max,
 	int (*each)(void *ctx, struct bytes commit, struct error *e), void *ctx,
 	struct error *e);
@@ -87,7 +99,10 @@ struct contents {
 	void *ctx;
 };
 
-/* Stream everything `c->next` names.  E_REMOTE when a blob is missing (path named). */
+/*
+ * Stream everything `c->next` names.  E_REMOTE when a blob is missing (path named).
+ * After an error, also one of a callback, only store_close is left.
+ */
 int store_contents(struct store *s, const struct oid *commit, const struct contents *c,
 	struct error *e);
 

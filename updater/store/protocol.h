@@ -10,13 +10,15 @@
  * The client asks one thing at a time; every request is answered by frames that
  * end in FRAME_DONE or FRAME_ERROR.  Integers in payloads are little-endian and
  * fixed in width; a string at the end of a payload has no terminator.
- * FRAME_PROGRESS may come at any time before the end.  Neither side trusts the
- * other's lengths.
+ * FRAME_PROGRESS may come at any time before the end; one that repeats the numbers
+ * of the one before is no sign of life.  Neither side trusts the other's lengths.
+ * The client may send the next batch of WANTs while one is being answered.
  *
  * Requests behind which git or streams may stand (streams: only git exists today):
- *   OPTION     "key=value"      before anything else; unknown keys are an error
- *   LIST       channel          -> TIP? DONE: what the server offers now; no download
- *   FETCH      channel          -> PROGRESS* TIP? DONE: complete in the store; no TIP = channel absent
+ *   OPTION     "key=value"      -> DONE; before anything else; unknown keys are an error
+ *   LIST       channel          -> TIP? DONE: what the server offers now; no download;
+ *                                  no TIP: there is no such channel
+ *   FETCH      channel          -> PROGRESS* TIP? DONE: complete in the store
  *   RELEASE    selector         -> COMMIT TAG* DONE: from the store, no network
  *   LOG        u32 max, channel -> COMMIT* DONE: newest first, first parents
  *   MANIFEST   oid              -> DATA* DONE
@@ -32,11 +34,13 @@
 
 #include "base/digest.h"
 
-#define FRAME_HEAD    5
-#define FRAME_MAX     (256u * 1024)
-#define FRAME_BATCH   256         /* at most so many WANTs before a WANT_END … */
+#define FRAME_HEAD        5
+#define FRAME_MAX         (256u * 1024)
+#define FRAME_BATCH       256           /* at most so many WANTs before a WANT_END … */
 #define FRAME_BATCH_BYTES (192u * 1024) /* … and so many bytes of them */
-#define STORE_FD      3
+#define FRAME_COMMIT_MAX  65536         /* bytes of a COMMIT or TAG */
+#define FRAME_TAGS_MAX    64            /* TAGs of one RELEASE */
+#define STORE_FD          3
 
 enum frame_type {
 	/* root -> store */
@@ -67,6 +71,7 @@ enum store_fault {
 	STORE_FAULT_NOTFOUND,   /* no such release in the store */
 	STORE_FAULT_LOCAL,      /* disk full, permissions: text says */
 	STORE_FAULT_USAGE,      /* bad option or request */
+	STORE_FAULT_SPACE,      /* the disk that holds the store is full */
 };
 
 /* Payload of WANT before the path: u32 id, u8 is_piece, 32 bytes digest, u64 size. */

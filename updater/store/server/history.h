@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Releases of the store: finding one, and the commits of a channel. */
+#ifndef SERVER_HISTORY_H
+#define SERVER_HISTORY_H
+
+#include "store/server/session.h"
+
+/*
+ * COMMIT and TAGs of what `selector` names (protocol.h).  Trailers are matched as text:
+ * whether they are true is root's to find out.  Errors: E_NOTFOUND, E_REMOTE it is there
+ * but incomplete, E_USAGE.
+ */
+int history_release(struct session *ss, const char *selector, struct error *e);
+
+/* COMMIT frames of a channel's first-parent history, newest first, at most `max`. */
+int history_log(struct session *ss, uint32_t max, const char *channel, struct error *e);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * osupdate-store: the only process that sees the network or parses git objects.  It runs
+ * without privileges in its own directory, takes requests on descriptor 3 (protocol.h)
+ * and knows nothing of slots or trust.  Whatever it says, root checks.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "store/server/contents.h"
+#include "store/server/fetch.h"
+#include "store/server/history.h"
+#include "store/server/local.h"
+#include "store/server/remote.h"
+#include "store/server/repository.h"
+#include "store/url.h"
+
+struct server {
+	struct session ss;
+	struct frame_reader in;
+	struct wanted *wanted;
+	bool started; /* libgit2 is */
+};
+
+/*
+ * libgit2 writes packs through a mapping of a sparse file: a full disk is SIGBUS, and
+ * that never strikes in the middle of one of our own frames, which copy no mapping.
+ */
+static void on_bus_error(int sig)
+{
+	static const char text[] = "the disk that holds the store is full, or failing";
+	static unsigned char frame[FRAME_HEAD + 1 + sizeof(text) - 1];
+
+	(void)sig;
+	frame_head(frame, FRAME_ERROR, sizeof(frame) - FRAME_HEAD);
+	frame[FRAME_HEAD] = STORE_FAULT_SPACE;
+	memcpy(frame + FRAME_HEAD + 1, text, sizeof(text) - 1);
+	(void)!write(STORE_FD, frame, sizeof(frame)); /* nobody else to tell */
+	_exit(1);
+}
+
+/* libgit2 resolves paths from the root, so every directory above us must let us through.
+ */
+static int check_way(const char *dir, struct error *e)
+{
+	autofree char *path = xstrdup(dir);
+
+	for (char *p = path + 1;; p++) {
+		char was = *p;
+
+		if (was != '/' && was != '\0')
+			continue;
+		*p = '\0';
+		if (access(path, X_OK) < 0)
+			return err_set(e, E_SYSTEM,
+				"%s: %s: user osupdate must be able to pass it (chmod "
+				"a+x)",
+				path, strerror(errno));
+		*p = was;
+		if (was == '\0')
+			return 0;
+	}
+}
+
+static int find_directory(struct session *ss, struct error *e)
+{
+	ss->dir = getcwd(NULL, 0);
+	if (!ss->dir)
+		return err_set(e, E_SYSTEM, "getcwd: %s", strerror(errno));
+	return check_way(ss->dir, e);
+}
+
+/* Before the first request that needs the repository. */
+static int start(struct server *s, struct error *e)
+{
+	autobuf shown = { 0 };
+	int r;
+
+	if (s->started)
+		return 0;
+	r = find_directory(&s->ss, e);
+	if (r == 0)
+		r = library_start(&s->ss, e);
+	if (r < 0)
+		return r;
+	url_print(s->ss.options.url ? s->ss.options.url : "", &shown);
+	s->ss.shown_url = buf_take(&shown);
+	s->started = true;
+	return 0;
+}
+
+static int send_tip(struct session *ss, int found, const git_oid *id, struct error *e)
+{
+	return found <= 0 ? found
+			  : reply(ss, FRAME_TIP, (struct bytes){ id->id, OID_SIZE }, e);
+}
+
+static int need_url(const struct session *ss, struct error *e)
+{
+	return ss->options.url ? 0 : err_set(e, E_USAGE, "no url is configured");
+}
+
+static int serve_list(struct session *ss, const char *channel, struct error *e)
+{
+	git_oid tip;
+	int r = need_url(ss, e);
+
+	if (r == 0)
+		r = repository_open(ss, e);
+	if (r == 0)
+		r = url_kind(ss->options.url) == URL_LOCAL
+			    ? local_list(ss, channel, &tip, e)
+			    : remote_list(ss, channel, &tip, e);
+	return send_tip(ss, r, &tip, e);
+}
+
+static int serve_fetch(struct session *ss, const char *channel, struct error *e)
+{
+	git_oid tip;
+	int r = need_url(ss, e);
+
+	if (r == 0)
+		r = fetch_channel(ss, channel, &tip, e);
+	return send_tip(ss, r, &tip, e);
+}
+
+static int serve_log(
+	struct session *ss, struct bytes payload, const char *text, struct error *e)
+{
+	if (payload.size < 4)
+		return err_set(e, E_USAGE, "LOG: too short");
+	return history_log(ss, le32_get(payload.data), text + 4, e);
+}
+
+static int serve_want_end(struct server *s, struct bytes payload, struct error *e)
+{
+	git_oid id;
+
+	if (payload.size != OID_SIZE)
+		return err_set(e, E_USAGE, "WANT_END: no commit id");
+	memcpy(id.id, payload.data, OID_SIZE);
+	return wanted_send(s->wanted, &s->ss, &id, e);
+}
+
+static int serve_manifest(struct session *ss, struct bytes payload, struct error *e)
+{
+	git_oid id;
+
+	if (payload.size != OID_SIZE)
+		return err_set(e, E_USAGE, "MANIFEST: no commit id");
+	memcpy(id.id, payload.data, OID_SIZE);
+	return contents_manifest(ss, &id, e);
+}
+
+static int serve_option(struct server *s, const char *text, struct error *e)
+{
+	if (s->started)
+		return err_set(e, E_USAGE, "options come first");
+	return options_set(&s->ss.options, text, e);
+}
+
+/* `text` is the payload with a NUL behind it. */
+static int serve_git(
+	struct server *s, const struct frame *f, const char *text, struct error *e)
+{
+	int r = start(s, e);
+
+	if (r < 0)
+		return r;
+	if (f->type == FRAME_FETCH)
+		return serve_fetch(&s->ss, text, e);
+	if (f->type == FRAME_LIST)
+		return serve_list(&s->ss, text, e);
+	r = repository_open(&s->ss, e);
+	if (r < 0)
+		return r;
+	if (f->type == FRAME_RELEASE)
+		return history_release(&s->ss, text, e);
+	if (f->type == FRAME_LOG)
+		return serve_log(&s->ss, f->payload, text, e);
+	if (f->type == FRAME_MANIFEST)
+		return serve_manifest(&s->ss, f->payload, e);
+	if (f->type == FRAME_WANT_END)
+		return serve_want_end(s, f->payload, e);
+	return err_set(e, E_USAGE, "unknown request %u", f->type);
+}
+
+/* Answer one request.  Negative: root is gone. */
+static int serve(struct server *s, const struct frame *f)
+{
+	autobuf text = { 0 };
+	struct error e = { 0 };
+	int r;
+
+	buf_add(&text, f->payload.data, f->payload.size);
+	if (f->type == FRAME_WANT) {
+		r = wanted_add(s->wanted, f->payload, &e);
+		return r < 0 ? reply_error(&s->ss, &e) : 0; /* answered by its WANT_END */
+	}
+	/* Names and options are text; ids are 20 bytes that may hold a NUL. */
+	if (f->type != FRAME_MANIFEST && f->type != FRAME_WANT_END &&
+		f->type != FRAME_LOG && memchr(text.data, '\0', text.size))
+		r = err_set(&e, E_USAGE, "a request with a NUL");
+	else if (f->type == FRAME_OPTION)
+		r = serve_option(s, text.data, &e);
+	else
+		r = serve_git(s, f, text.data, &e);
+	if (f->type == FRAME_OPTION)
+		sodium_memzero(text.data, text.size);
+	return r < 0 ? reply_error(&s->ss, &e)
+		     : reply(&s->ss, FRAME_DONE, (struct bytes){ 0 }, &e);
+}
+
+static int run(struct server *s)
+{
+	for (;;) {
+		struct error e;
+		struct frame f;
+		size_t n = 0;
+		int r = frame_next(&s->in, &f, &e);
+
+		if (r == 0) {
+			r = frame_fill(&s->in, s->ss.fd, &n, &e);
+			if (r == 0 && n == 0)
+				return 0;
+			if (r == 0)
+				continue;
+		}
+		if (r > 0)
+			r = serve(s, &f);
+		if (r < 0)
+			return r;
+	}
+}
+
+int main(void)
+{
+	static const struct rlimit no_core = { 0, 0 };
+	struct server s = { .ss = { .fd = STORE_FD } };
+	struct sigaction bus = { .sa_handler = on_bus_error };
+	struct stat st;
+	int r;
+
+	if (fstat(STORE_FD, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+		(void)fprintf(
+			stderr, "osupdate-store is started by osupdate, not by hand\n");
+		return 64;
+	}
+	umask(077);
+	(void)setrlimit(RLIMIT_CORE, &no_core); /* root has done so already */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigaction(SIGBUS, &bus, NULL);
+	frame_reader_init(&s.in);
+	s.wanted = wanted_new();
+	r = run(&s);
+	wanted_free(s.wanted);
+	frame_reader_release(&s.in);
+	git_repository_free(s.ss.repo);
+	options_release(&s.ss.options);
+	free(s.ss.shown_url);
+	free(s.ss.dir);
+	if (s.started)
+		(void)git_libgit2_shutdown(); /* leaving anyway */
+	return r < 0;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Replies and errors of osupdate-store: see session.h. */
+#include "store/server/session.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "store/url.h"
+
+#define PROGRESS_MS 100
+
+int reply(const struct session *ss, enum frame_type type, struct bytes payload,
+	struct error *e)
+{
+	return frame_send(ss->fd, type, payload, (struct bytes){ 0 }, e);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int reply_progress(struct session *ss, struct error *e)
+{
+	unsigned char payload[24];
+	int64_t now = now_ms();
+
+	if (now - ss->told_ms < PROGRESS_MS)
+		return 0;
+	ss->told_ms = now;
+	for (size_t i = 0; i < 3; i++)
+		le64_put(payload + 8 * i, ss->done[i]);
+	return reply(ss, FRAME_PROGRESS, (struct bytes){ payload, sizeof(payload) }, e);
+}
+
+static enum store_fault fault_of(int code)
+{
+	switch ((enum err_code)code) {
+	case E_REMOTE:
+	case E_UNTRUSTED:
+		return STORE_FAULT_SERVER;
+	case E_NOTFOUND:
+		return STORE_FAULT_NOTFOUND;
+	case E_SPACE:
+		return STORE_FAULT_SPACE;
+	case E_USAGE:
+	case E_INPUT:
+		return STORE_FAULT_USAGE;
+	case E_SYSTEM:
+	case E_NOTHING:
+	case E_BUSY:
+	case E_STALE:
+	case E_INTERRUPTED:
+		return STORE_FAULT_LOCAL;
+	}
+	return STORE_FAULT_LOCAL;
+}
+
+int reply_error(const struct session *ss, const struct error *e)
+{
+	unsigned char fault = (unsigned char)fault_of(e->code);
+	struct error gone; /* nobody is left to tell */
+
+	return frame_send(ss->fd, FRAME_ERROR, (struct bytes){ &fault, 1 },
+		bytes_of(e->text), &gone);
+}
+
+int err_git(struct error *e, enum err_code code, const char *fmt, ...)
+{
+	const git_error *g = git_error_last();
+	const char *why = g && g->message ? g->message : "libgit2 gives no reason";
+	char context[sizeof(e->text) / 2];
+	va_list ap;
+
+	/* The locale is C, so libgit2 and we spell errors alike. */
+	if (strstr(why, strerror(ENOSPC)) || strstr(why, strerror(EDQUOT)))
+		code = E_SPACE;
+	va_start(ap, fmt);
+	if (vsnprintf(context, sizeof(context), fmt, ap) < 0)
+		context[0] = '\0';
+	va_end(ap);
+	return err_set(e, code, "%s: %s", context, why);
+}
+
+static char **option_field(struct options *o, const char *key, size_t n)
+{
+	const struct {
+		const char *key;
+		char **field;
+	} known[] = {
+		{ "url", &o->url },
+		{ "proxy", &o->proxy },
+		{ "ca", &o->ca },
+		{ "username", &o->username },
+		{ "password", &o->password },
+		{ "ssh-key", &o->ssh_key },
+		{ "known-hosts", &o->known_hosts },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strlen(known[i].key) == n && memcmp(known[i].key, key, n) == 0)
+			return known[i].field;
+	return NULL;
+}
+
+int options_set(struct options *o, const char *text, struct error *e)
+{
+	const char *equals = strchr(text, '=');
+	size_t n = equals ? (size_t)(equals - text) : strlen(text);
+	char **field = option_field(o, text, n);
+
+	if (!equals || !field)
+		return err_set(
+			e, E_USAGE, "osupdate-store knows no option %.*s", (int)n, text);
+	if (*field)
+		return err_set(e, E_USAGE, "option %.*s is given twice", (int)n, text);
+	*field = xstrdup(equals + 1);
+	if (field == &o->url && url_kind(o->url) == URL_UNKNOWN)
+		return err_set(e, E_USAGE,
+			"url: %s: not http://, https://, git://, ssh://, host:path, "
+			"file:// or an "
+			"absolute path",
+			o->url);
+	return 0;
+}
+
+void options_release(struct options *o)
+{
+	char *secrets[] = { o->password, o->ssh_key };
+	char *others[] = { o->url, o->proxy, o->ca, o->username, o->known_hosts };
+
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+		if (secrets[i])
+			sodium_memzero(secrets[i], strlen(secrets[i]));
+		free(secrets[i]);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		free(others[i]);
+	*o = (struct options){ 0 };
+}
