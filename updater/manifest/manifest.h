@@ -30,7 +30,8 @@
 #define MANIFEST_XATTRS_MAX   128 /* per entry */
 #define MANIFEST_XATTR_MAX    65536 /* bytes of one value (XATTR_SIZE_MAX) */
 #define MANIFEST_TARGET_MAX   4095
-#define MANIFEST_DEVICE_MAX   UINT32_C(0xfffff) /* of a minor; majors end at 0xfff */
+#define MANIFEST_MAJOR_MAX    UINT32_C(0xfff) /* Linux keeps 12 bits of a major … */
+#define MANIFEST_MINOR_MAX    UINT32_C(0xfffff) /* … and 20 of a minor */
 #define MANIFEST_LINE_MAX     131072
 
 enum entry_type {
