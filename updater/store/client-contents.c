@@ -8,7 +8,8 @@
 
 #include "base/text.h"
 
-#define REASON_SHOWN_MAX 300 /* bytes of what the store says */
+#define REASON_SHOWN_MAX 200 /* bytes of what the store says */
+#define PATH_SHOWN_MAX   150 /* each may become four */
 
 struct pending {
 	uint32_t id;
@@ -98,11 +99,18 @@ static const struct pending *answer(struct batch *b, uint32_t id)
 static int want_error(const struct stream *st, const struct pending *p, const char *what,
 	struct bytes why, struct error *e)
 {
+	struct bytes path = bytes_of(st->current->paths.data + p->path);
 	autobuf text = { 0 };
 
 	if (why.size > REASON_SHOWN_MAX)
 		why.size = REASON_SHOWN_MAX;
-	text_escape(&text, bytes_of(st->current->paths.data + p->path), false);
+	/* The end of a very long path tells more, and leaves room for the reason. */
+	if (path.size > PATH_SHOWN_MAX) {
+		path.data += path.size - PATH_SHOWN_MAX;
+		path.size = PATH_SHOWN_MAX;
+		buf_adds(&text, "...");
+	}
+	text_escape(&text, path, false);
 	buf_addf(&text, ": %s: ", what);
 	text_escape(&text, why, false);
 	return err_set(e, E_REMOTE, "%s", text.data);
