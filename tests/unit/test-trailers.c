@@ -220,6 +220,8 @@ Test(trailers, refuses_bad_serials_products_and_versions)
 		{ NOT_VERSION "Osupdate-Version: 1\x1b[31m\n", "printable" },
 		{ NOT_VERSION "Osupdate-Version: 1\t2\n", "printable" },
 		{ NOT_VERSION "Osupdate-Version: 1\x7f\n", "printable" },
+		{ NOT_VERSION "Osupdate-Version: 1 \n", "\" 1 \" is not" },
+		{ NOT_VERSION "Osupdate-Version:  1\n", "\"  1\" is not" },
 		{ NOT_VERSION "Osupdate-Version: 1\xc2\x9b\n", "printable" },
 	};
 

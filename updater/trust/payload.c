@@ -161,7 +161,7 @@ static int parts_find(struct bytes in, struct parts *ret, struct error *e)
 int release_split_commit(struct bytes commit, struct buf *ret_payload,
 	struct buf *ret_armor, struct error *e)
 {
-	struct parts p;
+	struct parts p = { 0 };
 	struct bytes sig;
 	struct bytes line;
 	const unsigned char *end;
@@ -279,7 +279,7 @@ static int read_headers(const struct parts *p, struct release_info *info, struct
 int release_read_payload(struct bytes payload, struct release_info *ret, struct error *e)
 {
 	struct release_info info = { 0 };
-	struct parts p;
+	struct parts p = { 0 };
 	int r;
 
 	r = check_text(payload, e);

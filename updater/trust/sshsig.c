@@ -35,7 +35,7 @@ static bool take(struct bytes *in, size_t n, const unsigned char **ret)
 
 static bool take_u32(struct bytes *in, uint32_t *ret)
 {
-	const unsigned char *p;
+	const unsigned char *p = NULL;
 
 	if (!take(in, 4, &p))
 		return false;
@@ -46,7 +46,7 @@ static bool take_u32(struct bytes *in, uint32_t *ret)
 static bool take_string(struct bytes *in, struct bytes *ret)
 {
 	struct bytes rest = *in;
-	uint32_t n;
+	uint32_t n = 0;
 
 	if (!take_u32(&rest, &n) || !take(&rest, n, &ret->data))
 		return false;
@@ -114,7 +114,7 @@ static bool application_is_sane(struct bytes a)
 int sshkey_parse(struct bytes wire, struct sshkey *ret, struct error *e)
 {
 	struct sshkey key = { 0 };
-	struct bytes field;
+	struct bytes field = { 0 };
 	int r;
 
 	if (!take_string(&wire, &field))
@@ -141,8 +141,8 @@ int sshkey_parse_words(
 	const char *type, struct bytes base64, struct sshkey *ret, struct error *e)
 {
 	autobuf wire = { 0 };
-	struct sshkey key;
-	enum sshkey_type named;
+	struct sshkey key = { 0 };
+	enum sshkey_type named = SSHKEY_ED25519;
 	int r;
 
 	r = type_of(bytes_of(type), &named, e);
@@ -257,10 +257,10 @@ struct sshsig {
 
 static int blob_parse(struct bytes blob, struct sshsig *ret, struct error *e)
 {
-	const unsigned char *p;
-	struct bytes key;
-	struct bytes reserved;
-	uint32_t version;
+	const unsigned char *p = NULL;
+	struct bytes key = { 0 };
+	struct bytes reserved = { 0 };
+	uint32_t version = 0;
 	int r;
 
 	if (!take(&blob, sizeof(magic) - 1, &p) ||
@@ -323,9 +323,9 @@ static int signature_check(
 	const struct sshsig *sig, const struct buf *data, struct error *e)
 {
 	struct bytes rest = sig->signature;
-	struct bytes type;
-	struct bytes raw;
-	const unsigned char *flags_counter;
+	struct bytes type = { 0 };
+	struct bytes raw = { 0 };
+	const unsigned char *flags_counter = NULL;
 	autobuf wrapped = { 0 };
 
 	if (!take_string(&rest, &type) || !take_string(&rest, &raw))
@@ -361,7 +361,7 @@ int sshsig_verify(struct bytes armor, struct bytes message, const char *name_spa
 {
 	autobuf blob = { 0 };
 	autobuf data = { 0 };
-	struct sshsig sig;
+	struct sshsig sig = { 0 };
 	int r;
 
 	r = armor_decode(armor, &blob, e);
