@@ -16,29 +16,37 @@
 enum boot_state { BOOT_GOOD, BOOT_BAD };
 
 struct hook {
-	char *path;       /* absolute */
-	char **env;       /* NULL-terminated "OSUPDATE_GRUBENV=/boot/grub/grubenv", … */
+	char *path; /* absolute */
+	char **env; /* NULL-terminated "OSUPDATE_GRUBENV=/boot/grub/grubenv", … */
 	int timeout_ms;
 };
 
 /* About the slot a verb is for; any field but `slot` may be NULL. */
 struct hook_subject {
 	const struct slot *slot;
-	const char *root;    /* where it is mounted read-only, if it is */
-	const char *commit;  /* 40 hex */
+	const char *root;   /* where it is mounted read-only, if it is */
+	const char *commit; /* 40 hex */
 	const char *version;
 };
+
+/* May a hook be given this key of [boot]?  [a-z][a-z0-9-]*, not one of osupdate's own. */
+bool hook_key_valid(const char *key);
 
 /*
  * `name` is an absolute path, or the name of a file in `hooks_dir`.  `keys` are the
  * [boot] section's own keys and values, NULL-terminated pairs.
- * Errors: E_NOTFOUND, E_UNTRUSTED (owner, mode), with what to do.
+ * Errors: E_NOTFOUND, E_UNTRUSTED (owner or mode of the file or its directory),
+ * E_INPUT (a key that is not hook_key_valid), with what to do.
  */
 int hook_open(const char *hooks_dir, const char *name, const char *const *keys,
 	int timeout_ms, struct hook *ret, struct error *e);
 void hook_release(struct hook *h);
 
-/* Errors of all: E_SYSTEM with the hook's first line of stderr, its exit code or timeout. */
+/*
+ * Each returns when the hook has ended.  On error *ret is unchanged.
+ * Errors of all: E_SYSTEM with the hook's first line of stderr, its exit code or
+ * timeout (sys = ETIMEDOUT), or an answer outside the protocol.
+ */
 int hook_get_current(const struct hook *h, char ret[SLOT_NAME_MAX + 1], struct error *e);
 int hook_get_primary(const struct hook *h, char ret[SLOT_NAME_MAX + 1], struct error *e);
 int hook_set_primary(const struct hook *h, const struct hook_subject *s, struct error *e);

@@ -16,10 +16,10 @@
 #include "trust/release.h"
 #include "update/machine.h"
 
-#define STATE_SIZE       16384 /* bytes on disk, padded with newlines */
+#define STATE_SIZE	 16384 /* bytes on disk, padded with newlines */
 #define STATE_DENIED_MAX 32    /* the oldest is forgotten first */
-#define STATE_TEXT_MAX   200   /* bytes of a reason or error text, escaped */
-#define BOOT_ID_MAX      37
+#define STATE_TEXT_MAX	 200   /* bytes of a reason or error text, escaped */
+#define BOOT_ID_MAX	 37
 
 /* Names a release in the record. */
 struct release_ref {
@@ -37,13 +37,13 @@ struct denial {
 
 struct state {
 	enum phase phase;
-	char boot_id[BOOT_ID_MAX]; /* kernel boot in which the phase was entered */
+	char boot_id[BOOT_ID_MAX];	/* kernel boot in which the phase was entered */
 	char target[SLOT_NAME_MAX + 1]; /* slot being written or tried; "" in idle */
-	struct release_ref release;     /* what is being installed; serial 0 in idle */
-	unsigned arm_calls;  /* how often the hook was asked to arm this one */
-	uint64_t floor;      /* highest serial ever confirmed; 0 = none */
-	int64_t floor_time;  /* commit time of that release */
-	bool has_candidate;  /* newest release seen and accepted */
+	struct release_ref release;	/* what is being installed; serial 0 in idle */
+	unsigned arm_calls;		/* how often the hook was asked to arm this one */
+	uint64_t floor;			/* highest serial ever confirmed; 0 = none */
+	int64_t floor_time;		/* commit time of that release */
+	bool has_candidate;		/* newest release seen and accepted */
 	struct release_ref candidate;
 	struct denial denied[STATE_DENIED_MAX];
 	size_t n_denied;
@@ -60,8 +60,8 @@ enum state_found { STATE_FOUND, STATE_ABSENT, STATE_DAMAGED };
  * STATE_ABSENT and STATE_DAMAGED (neither twin readable) give an empty idle record and
  * are not errors: the caller recovers.  Errors: only of the system.
  */
-int state_load(int state_dirfd, struct state *ret, enum state_found *ret_found,
-	struct error *e);
+int state_load(
+	int state_dirfd, struct state *ret, enum state_found *ret_found, struct error *e);
 /* Durable when it returns 0. */
 int state_save(int state_dirfd, const struct state *s, struct error *e);
 void state_release(struct state *s);
