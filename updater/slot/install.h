@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bring a slot to exactly one release: plan (read-only), apply, seal.  First install
- * and in-place update are the same walk.  Never called on a booted or mounted slot;
- * knows nothing of boot loaders.
+ * and in-place update are the same walk.  Never called on a booted or mounted slot
+ * (slot_require_free is the caller's); knows nothing of boot loaders.
  */
 #ifndef SLOT_INSTALL_H
 #define SLOT_INSTALL_H
@@ -16,10 +16,10 @@ struct install {
 	const struct slot *slot;
 	const struct slot *booted; /* where equal contents may be copied from, or NULL */
 	const struct release *release;
-	struct bytes manifest;     /* of the release: digest and manifest_check passed */
+	struct bytes manifest; /* of the release: digest and manifest_check passed */
 	struct store *store;
 	bool full_check; /* read everything that is kept, whatever the stat index says */
-	bool read_back;  /* read written files from the disk before the seal */
+	bool read_back;	 /* read written files from the disk before the seal */
 	const struct progress *progress;
 	/*
 	 * Called once, after plan and space check and before the slot is touched in any
@@ -31,11 +31,11 @@ struct install {
 };
 
 struct install_sums {
-	uint64_t kept;    /* entries that were right already */
+	uint64_t kept;	  /* entries that were right already */
 	uint64_t written; /* files, links, nodes made anew */
 	uint64_t removed;
 	uint64_t bytes_fetched; /* from the store */
-	uint64_t bytes_copied;  /* from this or the booted slot */
+	uint64_t bytes_copied;	/* from this or the booted slot */
 };
 
 /*

@@ -25,13 +25,19 @@ int mount_slot(const char *device, bool writable, int *ret_root, struct error *e
  */
 int mount_clone_root(dev_t device, int *ret_root, struct error *e);
 
+/* Refuse (E_UNTRUSTED) a device that holds something else than an ext file system:
+ * nothing else is ever overwritten.  An empty or unreadable one is fine. */
+int mount_require_ours(const char *device, struct error *e);
+
 /*
  * Make the device mountable for writing: e2fsck -p; when that cannot mend it, or
  * there is no file system, mkfs.ext4 with features GRUB reads, keeping label and UUID
- * where they can be read.  Another kind of file system is refused (E_UNTRUSTED), never
- * overwritten.  Notes what it did through `p`.
+ * where they can be read.  `damaged`: it was found broken, so check all of it.  Notes
+ * what it did through `p`.  Returns 1 when it changed something, 0 when there was nothing
+ * to mend.  Errors also as mount_require_ours.
  */
-int mount_repair(const char *device, const struct progress *p, struct error *e);
+int mount_repair(
+	const char *device, bool damaged, const struct progress *p, struct error *e);
 
 /* syncfs, close, and wait until the device is free again.  *root becomes -1. */
 int mount_finish(const char *device, int *root, struct error *e);

@@ -30,10 +30,12 @@ struct slot_record {
 };
 
 /* A missing record reads as SLOT_EMPTY; a malformed one is E_INPUT. */
-int slot_record_load(int state_dirfd, const char *slot, struct slot_record *ret,
-	struct error *e);
+int slot_record_load(
+	int state_dirfd, const char *slot, struct slot_record *ret, struct error *e);
 int slot_record_save(int state_dirfd, const char *slot, const struct slot_record *rec,
 	struct error *e);
+/* state/slots, made if it is missing. */
+int slot_record_dir(int state_dirfd, int *ret_fd, struct error *e);
 void slot_record_from(struct slot_record *ret, const struct release *release);
 
 /*

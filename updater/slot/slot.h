@@ -17,7 +17,7 @@
 struct slot {
 	char name[SLOT_NAME_MAX + 1];
 	char bootname[SLOT_NAME_MAX + 1]; /* what the boot loader calls it */
-	char *device;                     /* owned; path of the block device */
+	char *device;			  /* owned; path of the block device */
 };
 
 bool slot_name_valid(const char *name);
@@ -30,8 +30,8 @@ int slot_device(const struct slot *slot, dev_t *ret, struct error *e);
  * against bootnames), index or -1 when it names none.  `cmdline` is its text.
  * Errors: E_INPUT it names a slot that is not configured.
  */
-int slot_by_cmdline(const struct slot *slots, const char *cmdline, int *ret,
-	struct error *e);
+int slot_by_cmdline(
+	const struct slot *slots, const char *cmdline, int *ret, struct error *e);
 
 /* The slot whose device holds the file system mounted at "/", index or -1. */
 int slot_by_root(const struct slot *slots, int *ret, struct error *e);

@@ -11,7 +11,7 @@ struct finding {
 	const char *path;
 	const char *what; /* missing, extra, type, content, size, mode, owner, mtime,
 			   * xattr, target, device, links */
-	bool local; /* below a prefix the release lists in usr/lib/osupdate/local */
+	bool local;	  /* below a prefix the release lists in usr/lib/osupdate/local */
 };
 
 struct verify_sums {

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Apply: see apply.h.  Four passes, each in an order that needs nothing of the next:
+ * removals; directories, nodes and files; further names of hard links; and last, from
+ * the leaves up, what directories say of themselves.
+ */
+#include "slot/apply.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/beneath.h"
+#include "slot/fill.h"
+#include "slot/tree.h"
+#include "slot/write.h"
+
+struct apply {
+	const struct install *in;
+	const struct plan *plan;
+	struct install_sums *sums;
+	struct writer w;
+	struct fill *fill;
+	uint64_t *dirs; /* manifest offsets of directories to be set right, in order */
+	unsigned char *dir_flags;
+	size_t n_dirs;
+	size_t cap_dirs;
+	size_t cap_flags;
+	bool has_hard;
+};
+
+static int check_stop(const struct apply *a, struct error *e)
+{
+	return a->in->progress && a->in->progress->stop && *a->in->progress->stop
+		       ? err_set(e, E_INTERRUPTED,
+				 "interrupted; run the command again to go on")
+		       : 0;
+}
+
+/* --- removals --------------------------------------------------------------------- */
+
+static int unseal(int root, struct error *e)
+{
+	autofd dirfd = -1;
+	const char *name;
+	int r = beneath_parent(root, PATH_RELEASE, &dirfd, &name, NULL);
+
+	if (r < 0)
+		return 0; /* no such directory: not sealed */
+	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
+		return err_sys(e, PATH_RELEASE ": remove");
+	return syncfs(root) < 0 ? err_sys(e, "syncfs") : 0;
+}
+
+static int remove_all(struct apply *a, struct error *e)
+{
+	const char *end = a->plan->removals.data + a->plan->removals.size;
+
+	for (const char *p = a->plan->removals.data; p < end; p += strlen(p) + 1) {
+		const char *name;
+		int dirfd;
+		int r = check_stop(a, e);
+
+		if (r == 0)
+			r = writer_parent(&a->w, p, &dirfd, &name, e);
+		if (r == 0)
+			r = tree_remove(dirfd, name, e);
+		if (r < 0)
+			return err_prefix(e, r, "%s", p);
+	}
+	writer_release(&a->w);
+	a->sums->removed = a->plan->removed;
+	return 0;
+}
+
+/* --- making ----------------------------------------------------------------------- */
+
+static void note_dir(struct apply *a, uint64_t offset, unsigned char flags)
+{
+	size_t n = a->n_dirs;
+
+	ARRAY_GROW(a->dirs, n, a->cap_dirs);
+	ARRAY_GROW(a->dir_flags, n, a->cap_flags);
+	a->dirs[n] = offset;
+	a->dir_flags[n] = flags;
+	a->n_dirs++;
+}
+
+static int make_node(
+	struct apply *a, const struct entry *entry, uint64_t index, struct error *e)
+{
+	char temp[TEMP_NAME_MAX];
+	const char *name;
+	int dirfd;
+	int r = writer_parent(&a->w, entry->path, &dirfd, &name, e);
+
+	writer_temp(&a->w, index, temp);
+	if (r == 0)
+		r = write_node(dirfd, temp, entry, e);
+	if (r == 0)
+		r = write_node_meta(dirfd, temp, entry, e);
+	return r < 0 ? r : write_rename(dirfd, temp, name, e);
+}
+
+static int make_dir(struct apply *a, const struct entry *entry, struct error *e)
+{
+	const char *name;
+	int dirfd;
+	int r = writer_parent(&a->w, entry->path, &dirfd, &name, e);
+
+	return r < 0 ? r : write_dir(dirfd, name, e);
+}
+
+static int mend_times(struct apply *a, const struct entry *entry, struct error *e)
+{
+	const char *name;
+	int dirfd;
+	int r = writer_parent(&a->w, entry->path, &dirfd, &name, e);
+
+	return r < 0 ? r : write_times(dirfd, name, entry, e);
+}
+
+static int make(struct apply *a, const struct entry *entry, uint64_t index,
+	uint64_t offset, unsigned char flags, struct error *e)
+{
+	int r = 0;
+
+	switch (entry->type) {
+	case ENTRY_DIR:
+		note_dir(a, offset, flags);
+		if (flags & PLAN_MAKE)
+			r = make_dir(a, entry, e);
+		break;
+	case ENTRY_FILE:
+		if (flags & PLAN_MAKE)
+			return fill_file(a->fill, entry, index, offset,
+				(flags & PLAN_LOCAL) != 0, e);
+		r = mend_times(a, entry, e);
+		break;
+	case ENTRY_LINK:
+	case ENTRY_CHAR:
+	case ENTRY_BLOCK:
+	case ENTRY_FIFO:
+		r = flags & PLAN_MAKE ? make_node(a, entry, index, e)
+				      : mend_times(a, entry, e);
+		break;
+	case ENTRY_HARD:
+		a->has_hard = true; /* when all files stand */
+		return 0;
+	}
+	if (r == 0 && (flags & PLAN_MAKE))
+		a->sums->written++;
+	return r < 0 ? err_prefix(e, r, "%s", entry->path) : 0;
+}
+
+static int make_all(struct apply *a, struct error *e)
+{
+	autoreader reader = manifest_reader_new(a->in->manifest);
+	struct entry entry;
+	int r;
+
+	for (uint64_t i = 0; (r = manifest_next(reader, &entry, e)) > 0; i++) {
+		unsigned char flags = a->plan->entries[i];
+
+		if (i % 256 == 0)
+			r = check_stop(a, e);
+		if (r < 0)
+			return r;
+		if (flags == 0)
+			continue;
+		r = make(a, &entry, i, manifest_offset(reader), flags, e);
+		if (r < 0)
+			return r;
+		if (entry.type == ENTRY_FILE && (flags & PLAN_MAKE))
+			a->sums->written++;
+	}
+	return r;
+}
+
+/* --- hard links ------------------------------------------------------------------- */
+
+static int link_one(
+	struct apply *a, const struct entry *entry, uint64_t index, struct error *e)
+{
+	char temp[TEMP_NAME_MAX];
+	autofd from = -1;
+	const char *from_name;
+	const char *name;
+	int dirfd;
+	int r = beneath_parent(a->w.root, entry->target, &from, &from_name, e);
+
+	if (r == 0)
+		r = writer_parent(&a->w, entry->path, &dirfd, &name, e);
+	if (r < 0)
+		return r;
+	writer_temp(&a->w, index, temp);
+	if (linkat(from, from_name, dirfd, temp, 0) < 0) {
+		if (errno != EPERM)
+			return err_sys(e, "link to %s", entry->target);
+		tree_unlock(from, from_name);
+		tree_unlock(dirfd, ".");
+		if (linkat(from, from_name, dirfd, temp, 0) < 0)
+			return err_sys(e, "link to %s", entry->target);
+	}
+	r = write_rename(dirfd, temp, name, e);
+	/* rename(2) of two names of one inode does nothing and leaves both. */
+	if (r == 0 && unlinkat(dirfd, temp, 0) < 0 && errno != ENOENT)
+		r = err_sys(e, "remove");
+	return r;
+}
+
+static int link_all(struct apply *a, struct error *e)
+{
+	autoreader reader = manifest_reader_new(a->in->manifest);
+	struct entry entry;
+	int r;
+
+	if (!a->has_hard)
+		return 0;
+	for (uint64_t i = 0; (r = manifest_next(reader, &entry, e)) > 0; i++) {
+		if (entry.type != ENTRY_HARD || !(a->plan->entries[i] & PLAN_MAKE))
+			continue;
+		r = link_one(a, &entry, i, e);
+		if (r < 0)
+			return err_prefix(e, r, "%s", entry.path);
+		a->sums->written++;
+	}
+	return r;
+}
+
+/* --- directories ------------------------------------------------------------------ */
+
+static int settle_dirs(struct apply *a, struct error *e)
+{
+	autoreader reader = manifest_reader_new(a->in->manifest);
+
+	/* What is done to a child changes its parent's times: from the leaves up. */
+	for (size_t i = a->n_dirs; i > 0; i--) {
+		struct entry entry;
+		const char *name;
+		int dirfd;
+		int r = manifest_at(reader, a->dirs[i - 1], &entry, e);
+
+		if (r == 0)
+			r = writer_parent(&a->w, entry.path, &dirfd, &name, e);
+		if (r == 0)
+			r = a->dir_flags[i - 1] & (PLAN_META | PLAN_MAKE)
+				    ? write_dir_meta(dirfd, name, &entry, e)
+				    : write_times(dirfd, name, &entry, e);
+		if (r < 0)
+			return err_prefix(e, r, "%s", entry.path);
+	}
+	return 0;
+}
+
+/* --- the whole -------------------------------------------------------------------- */
+
+int apply_run(const struct install *in, int root, const struct plan *plan,
+	struct install_sums *sums, struct error *e)
+{
+	struct apply a = { .in = in, .plan = plan, .sums = sums };
+	int r;
+
+	writer_init(&a.w, root);
+	a.fill = fill_new(in, &a.w, sums);
+	fill_set_total(a.fill, plan->make_bytes);
+	sums->kept = plan->kept;
+	r = unseal(root, e);
+	if (r == 0)
+		r = remove_all(&a, e);
+	if (r == 0)
+		r = make_all(&a, e);
+	if (r == 0)
+		r = fill_fetch(a.fill, e);
+	if (r == 0)
+		r = link_all(&a, e);
+	if (r == 0)
+		r = settle_dirs(&a, e);
+	fill_free(a.fill);
+	writer_release(&a.w);
+	free(a.dirs);
+	free(a.dir_flags);
+	return r;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Detached mounts through the mount API of Linux 5.2 (fsopen(2), fsmount(2),
+ * open_tree(2)): see mount.h.  Trusts the kernel; follows no path of a slot.
+ */
+#include "slot/mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+
+#define FREE_TRIES    100 /* times 20 ms until a device must be free again */
+#define FREE_PAUSE_NS 20000000L
+
+/* The kernel's own words about a failed mount ("e ext4: bad superblock …"), or "". */
+static void context_log(int context, char *ret, size_t size)
+{
+	ssize_t n = read(context, ret, size - 1);
+
+	ret[n > 0 ? n : 0] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+}
+
+static int context_set(int context, const char *device, bool writable)
+{
+	if (fsconfig(context, FSCONFIG_SET_STRING, "source", device, 0) < 0)
+		return -1;
+	if (!writable && fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0)
+		return -1;
+	if (fsconfig(context, FSCONFIG_SET_STRING, "errors", "remount-ro", 0) < 0)
+		return -1;
+	return fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+}
+
+/* The root of a detached mount for reading directories; the mount lives as long. */
+static int open_root(int mount, int *ret_root, struct error *e)
+{
+	int fd = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "open the mounted file system");
+	*ret_root = fd;
+	return 0;
+}
+
+int mount_slot(const char *device, bool writable, int *ret_root, struct error *e)
+{
+	unsigned attributes = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC |
+			      (writable ? 0 : MOUNT_ATTR_RDONLY);
+	autofd context = fsopen("ext4", FSOPEN_CLOEXEC);
+	autofd mount = -1;
+	char log[256];
+
+	if (context < 0)
+		return err_sys(e, "%s: this kernel has no ext4", device);
+	if (context_set(context, device, writable) < 0) {
+		int sys = errno;
+
+		context_log(context, log, sizeof(log));
+		errno = sys;
+		return sys == EBUSY ? err_set(e, E_BUSY, "%s: already in use", device)
+				    : err_sys(e, "%s: mount%s%s%s", device,
+					      log[0] ? " (" : "", log, log[0] ? ")" : "");
+	}
+	mount = fsmount(context, FSMOUNT_CLOEXEC, attributes);
+	if (mount < 0)
+		return err_sys(e, "%s: fsmount", device);
+	return open_root(mount, ret_root, e);
+}
+
+int mount_clone_root(dev_t device, int *ret_root, struct error *e)
+{
+	struct mount_attr attributes = {
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID |
+			    MOUNT_ATTR_NOEXEC,
+	};
+	autofd mount = -1;
+	struct stat st;
+
+	if (stat("/", &st) < 0)
+		return err_sys(e, "/");
+	if (st.st_dev != device)
+		return err_set(e, E_NOTFOUND, "/ is on another device");
+	mount = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (mount < 0)
+		return err_sys(e, "/: open_tree");
+	if (mount_setattr(mount, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0)
+		return err_sys(e, "/: mount_setattr");
+	return open_root(mount, ret_root, e);
+}
+
+int mount_finish(const char *device, int *root, struct error *e)
+{
+	const struct timespec pause = { .tv_nsec = FREE_PAUSE_NS };
+	int r = syncfs(*root) < 0 ? err_sys(e, "%s: syncfs", device) : 0;
+
+	cleanup_fd(root);
+	*root = -1;
+	/* Whoever else had it open for a moment (udev probing it) lets go again. */
+	for (int i = 0; r == 0; i++) {
+		autofd fd = open(device, O_RDONLY | O_EXCL | O_CLOEXEC | O_NOCTTY);
+
+		if (fd >= 0)
+			return 0;
+		if (errno != EBUSY || i == FREE_TRIES)
+			return err_sys(e, "%s: still in use after unmounting it", device);
+		(void)nanosleep(&pause, NULL);
+	}
+	return r;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The plan: see plan.h.  A file is known to be right by the stat index (the manifest it
+ * is parallel to stands on the slot, and its digest in the index), or it is read.
+ */
+#include "slot/plan.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "manifest/diff.h"
+#include "slot/compare.h"
+#include "slot/tree.h"
+#include "slot/verify.h"
+#include "slot/walk.h"
+
+struct planner {
+	const struct install *in;
+	struct plan *plan;
+	size_t cap;
+	/* The manifest that stands on the slot, and its stat index; NULL without. */
+	struct manifest_reader *old;
+	struct slot_index index;
+	struct entry old_entry;
+	uint64_t old_at; /* index of old_entry */
+	bool old_valid;
+	uint64_t steps;
+	uint64_t bytes;
+};
+
+/* --- what the index knows --------------------------------------------------------- */
+
+/* Move the old manifest to `path`: true when it has it. */
+static bool old_seek(struct planner *p, const char *path)
+{
+	while (p->old) {
+		int order = p->old_valid ? path_compare(p->old_entry.path, path) : -1;
+
+		if (order >= 0)
+			return order == 0;
+		if (p->old_valid)
+			p->old_at++;
+		p->old_valid = manifest_next(p->old, &p->old_entry, NULL) > 0;
+		if (!p->old_valid) {
+			manifest_reader_free(take_ptr(&p->old));
+			break;
+		}
+	}
+	return false;
+}
+
+static bool unchanged(const struct planner *p, const struct stat *st)
+{
+	const struct index_item *item = &p->index.items[p->old_at];
+	const struct entry *old = &p->old_entry;
+
+	if (p->old_at >= p->index.count || item->inode != st->st_ino ||
+		item->ctime_seconds != st->st_ctim.tv_sec ||
+		item->ctime_nanoseconds != (uint32_t)st->st_ctim.tv_nsec)
+		return false;
+	return old->type != ENTRY_FILE ||
+	       ((uint64_t)st->st_size == old->size &&
+		       st->st_mtim.tv_sec == old->mtime.tv_sec &&
+		       st->st_mtim.tv_nsec == old->mtime.tv_nsec);
+}
+
+/* enum change_flag between what stands there and what is wanted. */
+static int find_changes(
+	struct planner *p, const struct walk_step *step, unsigned *ret, struct error *e)
+{
+	if (old_seek(p, step->path) && p->old_entry.type != ENTRY_HARD &&
+		unchanged(p, &step->st)) {
+		*ret = entry_compare(&p->old_entry, step->entry);
+		return 0;
+	}
+	return compare_entry(
+		step->dirfd, step->name, &step->st, step->entry, ret, &p->bytes, e);
+}
+
+/* --- sums for the space check ----------------------------------------------------- */
+
+static uint64_t blocks(uint64_t bytes)
+{
+	return (bytes + 4095) / 4096 * 4096;
+}
+
+/* `st` is what it replaces, NULL when nothing. */
+static void count_make(
+	struct plan *plan, const struct entry *entry, const struct stat *st)
+{
+	uint64_t size = entry->n_xattrs ? 4096 : 0;
+	uint64_t old = 0;
+
+	plan->make++;
+	if (entry->type == ENTRY_HARD)
+		return;
+	if (!st || st->st_nlink > 1)
+		plan->new_inodes++;
+	if (entry->type == ENTRY_FILE) {
+		size += blocks(entry->size);
+		plan->make_bytes += entry->size;
+	} else if (entry->type == ENTRY_DIR) {
+		size += 4096;
+	} else if (entry->type == ENTRY_LINK && strlen(entry->target) >= 60) {
+		size += 4096; /* shorter ones stand in the inode */
+	}
+	if (st && st->st_nlink == 1)
+		old = (uint64_t)st->st_blocks * 512;
+	plan->grow += size > old ? size - old : 0;
+	plan->largest = size > plan->largest ? size : plan->largest;
+}
+
+static int add_removal(struct plan *plan, const struct walk_step *step, struct error *e)
+{
+	struct tree_sums sums = { 0 };
+	int r = tree_sum(step->dirfd, step->name, &sums, e);
+
+	if (r < 0)
+		return err_prefix(e, r, "%s", step->path);
+	buf_add(&plan->removals, step->path, strlen(step->path) + 1);
+	plan->removed += sums.names;
+	plan->freed_bytes += sums.bytes;
+	plan->freed_inodes += sums.inodes;
+	plan->entries[step->parent] |= PLAN_TOUCHED;
+	return 0;
+}
+
+/* --- one step --------------------------------------------------------------------- */
+
+static void add_entry(struct planner *p, const struct walk_step *step)
+{
+	struct plan *plan = p->plan;
+
+	/* Entries the walk passes over count, too: indices are the manifest's. */
+	while (plan->count <= step->index) {
+		if (plan->count == p->cap) {
+			p->cap = p->cap ? p->cap * 2 : 4096;
+			plan->entries = xreallocarray(plan->entries, p->cap, 1);
+			plan->items =
+				xreallocarray(plan->items, p->cap, sizeof(*plan->items));
+		}
+		plan->entries[plan->count] = 0;
+		plan->items[plan->count++] = (struct index_item){ 0 };
+	}
+}
+
+static void make(struct planner *p, const struct walk_step *step, unsigned more)
+{
+	struct plan *plan = p->plan;
+	bool replaces = step->what == WALK_BOTH && !S_ISDIR(step->st.st_mode) &&
+			step->entry->type != ENTRY_DIR;
+
+	plan->entries[step->index] |= (unsigned char)(PLAN_MAKE | more);
+	plan->entries[step->parent] |= PLAN_TOUCHED;
+	count_make(plan, step->entry, replaces ? &step->st : NULL);
+	if (step->entry->type == ENTRY_HARD)
+		links_mark(plan->links, step->entry->target);
+}
+
+static void keep(struct planner *p, const struct walk_step *step, bool meta)
+{
+	struct plan *plan = p->plan;
+
+	plan->kept++;
+	if (meta)
+		plan->entries[step->index] |= PLAN_META;
+	else if (S_ISDIR(step->st.st_mode) || step->st.st_nlink == 1)
+		plan->items[step->index] = (struct index_item){
+			.inode = step->st.st_ino,
+			.ctime_seconds = step->st.st_ctim.tv_sec,
+			.ctime_nanoseconds = (uint32_t)step->st.st_ctim.tv_nsec,
+		};
+	/* Of several names one may go, and the inode's ctime with it: looked up later. */
+}
+
+static void decide_hard(struct planner *p, const struct walk_step *step)
+{
+	const struct link_group *g = links_find(p->plan->links, step->entry->target);
+
+	if (step->what == WALK_BOTH && g && g->inode == step->st.st_ino)
+		keep(p, step, false);
+	else
+		make(p, step, 0);
+}
+
+static int decide(struct planner *p, const struct walk_step *step, struct error *e)
+{
+	const struct entry *entry = step->entry;
+	unsigned changes;
+	unsigned local;
+	int r = find_changes(p, step, &changes, e);
+
+	if (r < 0)
+		return r;
+	if (entry->type == ENTRY_DIR) {
+		keep(p, step, changes != 0);
+		return 0;
+	}
+	local = entry->type == ENTRY_FILE && !(changes & (CHANGE_TYPE | CHANGE_CONTENT))
+			? PLAN_LOCAL
+			: 0;
+	if ((changes & ~(unsigned)CHANGE_MTIME) != 0 ||
+		(step->st.st_nlink > 1 && !links_claim(p->plan->links, entry->path,
+						  step->st.st_ino, step->st.st_nlink)))
+		make(p, step, local);
+	else
+		keep(p, step, changes != 0);
+	return 0;
+}
+
+static int each(void *ctx, const struct walk_step *step, struct error *e)
+{
+	struct planner *p = ctx;
+	int r = 0;
+
+	if (p->steps++ % 256 == 0) {
+		const struct progress_event event = { "plan", "files", p->steps, 0 };
+
+		r = progress_report(p->in->progress, &event, e);
+		if (r < 0)
+			return r;
+	}
+	if (step->what == WALK_EXTRA)
+		return add_removal(p->plan, step, e);
+	add_entry(p, step);
+	if (step->what == WALK_BOTH &&
+		(step->entry->type == ENTRY_DIR) != (S_ISDIR(step->st.st_mode) != 0)) {
+		r = add_removal(p->plan, step, e);
+		make(p, step, 0);
+		return r;
+	}
+	if (step->entry->type == ENTRY_HARD)
+		decide_hard(p, step);
+	else if (step->what == WALK_MISSING)
+		make(p, step, 0);
+	else
+		r = decide(p, step, e);
+	return r;
+}
+
+/* --- the whole -------------------------------------------------------------------- */
+
+/* The slot's own manifest, trusted as far as the index says it is the one. */
+static void open_old(struct planner *p, int root, const char *uuid, struct bytes *ret_map)
+{
+	struct digest digest;
+	autofd fd = -1;
+
+	if (root < 0 || !uuid || verify_open_manifest(root, &fd, NULL) < 0 ||
+		io_map(fd, ret_map, NULL) < 0)
+		return;
+	digest = digest_of(*ret_map);
+	p->plan->own_right =
+		digest_equal(&digest, &release_info(p->in->release)->manifest);
+	if (p->in->full_check || slot_index_load(p->in->state_dirfd, p->in->slot->name,
+					 uuid, &digest, &p->index, NULL) < 0)
+		return;
+	p->old = manifest_reader_new(*ret_map);
+}
+
+/* Does the slot carry the proof it should? */
+static bool proof_right(const struct install *in, int root)
+{
+	autobuf wanted = { 0 };
+	autobuf there = { 0 };
+
+	if (root < 0 || verify_read_proof(root, &there, NULL) < 0)
+		return false;
+	release_print_proof(in->release, &wanted);
+	return wanted.size == there.size &&
+	       memcmp(wanted.data, there.data, there.size) == 0;
+}
+
+int plan_make(const struct install *in, int root, const char *uuid, struct plan *ret,
+	struct error *e)
+{
+	struct planner p = { .in = in, .plan = ret };
+	automap old = { 0 };
+	int r;
+
+	*ret = (struct plan){ .links = links_new() };
+	open_old(&p, root, uuid, &old);
+	r = walk_slot(root, in->manifest, each, &p, e);
+	ret->own_right = ret->own_right && proof_right(in, root);
+	manifest_reader_free(p.old);
+	slot_index_release(&p.index);
+	return r;
+}
+
+void plan_release(struct plan *p)
+{
+	free(p->entries);
+	free(p->items);
+	buf_release(&p->removals);
+	links_free(p->links);
+	*p = (struct plan){ 0 };
+}
+
+bool plan_is_empty(const struct plan *p)
+{
+	if (!p->own_right || p->make > 0 || p->removals.size > 0)
+		return false;
+	for (uint64_t i = 0; i < p->count; i++)
+		if (p->entries[i] & (PLAN_META | PLAN_MAKE))
+			return false;
+	return true;
+}

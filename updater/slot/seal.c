@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seal: see apply.h.  After it the slot proves itself: it carries its manifest and
+ * the signed commit that names it, and everything made was read back from the disk.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/beneath.h"
+#include "base/io.h"
+#include "slot/apply.h"
+#include "slot/compare.h"
+#include "slot/write.h"
+
+static int report(
+	const struct install *in, uint64_t done, uint64_t total, struct error *e)
+{
+	const struct progress_event event = { "seal", "bytes", done, total };
+
+	return progress_report(in->progress, &event, e);
+}
+
+/* --- reading back ----------------------------------------------------------------- */
+
+static int read_back(struct writer *w, const struct entry *entry, struct error *e)
+{
+	struct digest digest;
+	uint64_t size = 0;
+	const char *name;
+	int dirfd;
+	int r = writer_parent(w, entry->path, &dirfd, &name, e);
+
+	if (r == 0)
+		r = compare_digest(dirfd, name, true, &digest, &size, e);
+	if (r == 0 && (size != entry->size || !digest_equal(&digest, &entry->digest)))
+		r = err_set(e, E_SYSTEM,
+			"reads back from the disk as something else: the storage is "
+			"failing (see "
+			"dmesg); replace it");
+	return r < 0 ? err_prefix(e, r, "%s", entry->path) : 0;
+}
+
+static int read_all_back(
+	const struct install *in, int root, const struct plan *plan, struct error *e)
+{
+	autoreader reader = manifest_reader_new(in->manifest);
+	struct entry entry;
+	struct writer w;
+	uint64_t done = 0;
+	int r;
+
+	writer_init(&w, root);
+	for (uint64_t i = 0; (r = manifest_next(reader, &entry, e)) > 0; i++) {
+		if (entry.type != ENTRY_FILE || !(plan->entries[i] & PLAN_MAKE))
+			continue;
+		r = read_back(&w, &entry, e);
+		if (r == 0)
+			r = report(in, done += entry.size, plan->make_bytes, e);
+		if (r < 0)
+			break;
+	}
+	writer_release(&w);
+	return r;
+}
+
+/* --- the slot's own files --------------------------------------------------------- */
+
+static int write_own(int dirfd, const char *temp, const char *name, struct bytes contents,
+	const struct entry *entry, struct error *e)
+{
+	autofd fd = -1;
+	int r = write_create(dirfd, temp, &fd, e);
+
+	if (r == 0)
+		r = io_write_full(fd, contents.data, contents.size, e);
+	if (r == 0)
+		r = write_file_meta(fd, entry, e);
+	if (r == 0)
+		r = write_rename(dirfd, temp, name, e);
+	return r < 0 ? err_prefix(e, r, "%s/%s", PATH_OWN, name) : 0;
+}
+
+/* Directories' times as the manifest has them, after names in them were changed. */
+static int settle_own(const struct install *in, struct writer *w, struct error *e)
+{
+	autoreader reader = manifest_reader_new(in->manifest);
+	struct entry entry;
+	const char *name;
+	int dirfd;
+	int r = manifest_find(reader, PATH_OWN, &entry, e);
+
+	if (r == 0)
+		r = err_set(e, E_INPUT, "the manifest has no " PATH_OWN);
+	if (r < 0)
+		return r;
+	r = writer_parent(w, PATH_OWN, &dirfd, &name, e);
+	return r < 0 ? r : write_times(dirfd, name, &entry, e);
+}
+
+static int write_proof(const struct install *in, int root, struct error *e)
+{
+	const struct entry entry = {
+		.type = ENTRY_FILE,
+		.mode = 0644,
+		.mtime.tv_sec = release_info(in->release)->time,
+	};
+	char temp[TEMP_NAME_MAX];
+	autobuf proof = { 0 };
+	struct writer w;
+	const char *name;
+	int dirfd;
+	int r;
+
+	writer_init(&w, root);
+	writer_temp(&w, 0, temp);
+	release_print_proof(in->release, &proof);
+	r = writer_parent(&w, PATH_MANIFEST, &dirfd, &name, e);
+	if (r == 0)
+		r = write_own(dirfd, temp, name, in->manifest, &entry, e);
+	/* The proof last, and only after the manifest is on the disk. */
+	if (r == 0 && syncfs(root) < 0)
+		r = err_sys(e, "syncfs");
+	if (r == 0)
+		r = writer_parent(&w, PATH_RELEASE, &dirfd, &name, e);
+	if (r == 0)
+		r = write_own(dirfd, temp, name, buf_bytes(&proof), &entry, e);
+	if (r == 0)
+		r = settle_own(in, &w, e);
+	writer_release(&w);
+	return r;
+}
+
+/* --- the index -------------------------------------------------------------------- */
+
+int seal_index(const struct install *in, int root, struct plan *plan, struct error *e)
+{
+	autoreader reader = manifest_reader_new(in->manifest);
+	struct entry entry;
+	struct writer w;
+	int r;
+
+	writer_init(&w, root);
+	for (uint64_t i = 0; (r = manifest_next(reader, &entry, e)) > 0; i++) {
+		struct index_item *item = &plan->items[i];
+		struct stat st;
+		const char *name;
+		int dirfd;
+
+		if (item->inode != 0 && !(plan->entries[i] & PLAN_TOUCHED) &&
+			strcmp(entry.path, PATH_OWN) != 0 &&
+			!(entry.type == ENTRY_FILE &&
+				links_marked(plan->links, entry.path)))
+			continue;
+		r = writer_parent(&w, entry.path, &dirfd, &name, e);
+		if (r < 0)
+			break;
+		if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			r = err_sys(e, "%s: stat", entry.path);
+			break;
+		}
+		*item = (struct index_item){
+			.inode = st.st_ino,
+			.ctime_seconds = st.st_ctim.tv_sec,
+			.ctime_nanoseconds = (uint32_t)st.st_ctim.tv_nsec,
+		};
+	}
+	writer_release(&w);
+	return r;
+}
+
+int seal_run(const struct install *in, int root, struct plan *plan, struct error *e)
+{
+	int r = report(in, 0, plan->make_bytes, e);
+
+	if (r == 0 && syncfs(root) < 0)
+		r = err_sys(e, "syncfs");
+	if (r == 0 && in->read_back)
+		r = read_all_back(in, root, plan, e);
+	if (r == 0)
+		r = write_proof(in, root, e);
+	if (r == 0 && syncfs(root) < 0)
+		r = err_sys(e, "syncfs");
+	if (r == 0)
+		r = seal_index(in, root, plan, e);
+	return r < 0 ? r : report(in, plan->make_bytes, plan->make_bytes, e);
+}
