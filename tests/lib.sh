@@ -1,0 +1,344 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# What the demo and the integration tests share: a scratch directory that cleans up after
+# itself, loop devices, a git server, a builder and a device.  Source it; then call
+# `scratch`.  Nothing outside the scratch directory is touched.
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PREFIX=${OSUPDATE_PREFIX:-$TOP/build/root}
+PATH=$PREFIX/bin:$PREFIX/sbin:$PATH
+LC_ALL=C
+# No configuration of whoever runs this, and no identity but the tests' own.
+GIT_CONFIG_NOSYSTEM=1
+GIT_AUTHOR_NAME=Builder GIT_AUTHOR_EMAIL=builder@example.org
+GIT_COMMITTER_NAME=Builder GIT_COMMITTER_EMAIL=builder@example.org
+export PATH LC_ALL GIT_CONFIG_NOSYSTEM GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL \
+	GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
+umask 022
+
+S=        # the scratch directory
+LOOPS=()  # loop devices we attached
+PIDS=()   # processes we started
+MOUNTS=() # directories we mounted
+FAILED=0
+
+# --- results ------------------------------------------------------------------------
+
+ok() { echo "ok - $*"; }
+not_ok() {
+	echo "not ok - $*"
+	FAILED=$((FAILED + 1))
+}
+skip() { echo "ok - $* # SKIP"; }
+note() { echo "# $*"; }
+
+# check NAME COMMAND…: the command succeeds.
+check() {
+	local name=$1
+	shift
+	if "$@" >"$S/check.out" 2>&1; then
+		ok "$name"
+	else
+		not_ok "$name (exit $?: $*)"
+		sed 's/^/#   /' "$S/check.out" | head -n 40
+	fi
+}
+
+# exits CODE NAME COMMAND…: it ends with this exit code; output stays in $S/check.out.
+exits() {
+	local want=$1 name=$2 got=0
+	shift 2
+	"$@" >"$S/check.out" 2>&1 || got=$?
+	if [ "$got" = "$want" ]; then
+		ok "$name"
+	else
+		not_ok "$name (exit $got, not $want: $*)"
+		sed 's/^/#   /' "$S/check.out" | head -n 40
+	fi
+}
+
+# says TEXT NAME: the last `check` or `exits` printed this.
+says() {
+	if grep -qF -- "$1" "$S/check.out"; then
+		ok "$2"
+	else
+		not_ok "$2: no \"$1\" in its output"
+		sed 's/^/#   /' "$S/check.out" | head -n 20
+	fi
+}
+
+same() { # same NAME A B: two strings are equal
+	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1: \"$2\" is not \"$3\""; fi
+}
+
+# --- the scratch directory ------------------------------------------------------------
+
+cleanup() {
+	local status=$? i
+	trap - EXIT
+	set +e
+	for ((i = ${#PIDS[@]} - 1; i >= 0; i--)); do
+		kill "${PIDS[i]}" 2>/dev/null && wait "${PIDS[i]}" 2>/dev/null
+	done
+	for ((i = ${#MOUNTS[@]} - 1; i >= 0; i--)); do umount "${MOUNTS[i]}" 2>/dev/null; done
+	for i in "${LOOPS[@]}"; do losetup -d "$i" 2>/dev/null; done
+	if [ -n "$S" ] && [ -z "${OSUPDATE_KEEP:-}" ]; then
+		chattr -R -i "$S" 2>/dev/null
+		rm -rf --one-file-system "$S"
+	fi
+	[ "$status" != 0 ] && echo "not ok - ${0##*/} ended early (exit $status)"
+	[ "$status" = 0 ] && [ $FAILED != 0 ] && status=1
+	exit $status
+}
+
+scratch() {
+	# On a disk, not on a tmpfs: slots and repositories are as large as systems.
+	S=$(mktemp -d "${OSUPDATE_TMP:-/var/tmp}/osupdate-test.XXXXXX")
+	chmod 755 "$S"
+	HOME=$S/home
+	export HOME
+	mkdir "$HOME"
+	git config --global safe.directory '*'
+	git config --global init.defaultBranch main
+	trap cleanup EXIT
+	trap 'exit 130' INT TERM
+}
+
+# started PID: stop it at the end.
+started() { PIDS+=("$1"); }
+
+stop() { # stop PID: now
+	kill "$1" 2>/dev/null || true
+	wait "$1" 2>/dev/null || true
+}
+
+# wait_for SECONDS COMMAND…: until it succeeds.
+wait_for() {
+	local tries=$(($1 * 20))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+# --- slots ----------------------------------------------------------------------------
+
+# loop SIZE FILE: sets LOOP to a new loop device over a new sparse file.
+loop() {
+	truncate -s "$1" "$2"
+	LOOP=$(losetup --find --show "$2")
+	LOOPS+=("$LOOP")
+}
+
+# mount_slot DEVICE DIR: for looking at, read-only.
+mount_slot() {
+	mkdir -p "$2"
+	mount -o ro,noload -t ext4 "$1" "$2"
+	MOUNTS+=("$2")
+}
+unmount() {
+	umount "$1"
+	local left=() m
+	for m in "${MOUNTS[@]}"; do [ "$m" = "$1" ] || left+=("$m"); done
+	MOUNTS=("${left[@]}")
+}
+
+# --- keys -----------------------------------------------------------------------------
+
+# key NAME: an ed25519 key in $S/keys.
+key() {
+	mkdir -p "$S/keys"
+	ssh-keygen -q -t ed25519 -N '' -C "$1" -f "$S/keys/$1"
+}
+
+# signers NAME… : prints an allowed_signers file for these keys.
+signers() {
+	local k
+	for k; do echo "$k@example.org namespaces=\"git\" $(cut -d' ' -f1,2 "$S/keys/$k.pub")"; done
+}
+
+# --- the server -----------------------------------------------------------------------
+
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# serve DIR: git-http-backend behind lighttpd on loopback; sets URL and SERVER_PID.
+serve() {
+	local port
+	port=$(free_port)
+	cat >"$S/lighttpd.conf" <<-CONF
+		server.modules = ("mod_alias", "mod_cgi", "mod_setenv")
+		server.document-root = "$1"
+		server.bind = "127.0.0.1"
+		server.port = $port
+		server.errorlog = "$S/lighttpd.log"
+		server.upload-dirs = ("$S")
+		alias.url = ("/git/" => "/usr/lib/git-core/git-http-backend/")
+		cgi.assign = ("" => "")
+		setenv.set-environment = ("GIT_PROJECT_ROOT" => "$1", "GIT_HTTP_EXPORT_ALL" => "1",
+			"HOME" => "$HOME")
+	CONF
+	lighttpd -D -f "$S/lighttpd.conf" >"$S/lighttpd.out" 2>&1 &
+	SERVER_PID=$!
+	started $SERVER_PID
+	URL=http://127.0.0.1:$port/git
+	wait_for 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+}
+
+# --- the builder ----------------------------------------------------------------------
+
+# repository: a bare one for releases at $S/srv/os.git.
+repository() {
+	mkdir -p "$S/srv"
+	git osupdate init --bare "$S/srv/os.git" >/dev/null
+}
+
+# commit VERSION SOURCE [OPTION…]: onto branch stable, signed by $KEY (default: builder).
+commit() {
+	local version=$1 source=$2
+	shift 2
+	git --git-dir="$S/srv/os.git" osupdate commit --branch "${BRANCH:-stable}" \
+		--product "${PRODUCT:-kiosk-amd64}" --version "$version" \
+		--key "$S/keys/${KEY:-builder}" "$@" "$source"
+}
+
+# --- the device -----------------------------------------------------------------------
+
+# device SIZE: two slots of that size, a grubenv, a configuration; sets A and B.
+device() {
+	loop "$1" "$S/slot-a.img"
+	A=$LOOP
+	loop "$1" "$S/slot-b.img"
+	B=$LOOP
+	mkdir -p "$S/etc" "$S/boot" "$S/state"
+	grub-editenv "$S/boot/grubenv" create
+	grub-editenv "$S/boot/grubenv" set "ORDER=A B" A_OK=0 A_TRY=0 B_OK=0 B_TRY=0
+	signers "${KEY:-builder}" >"$S/etc/allowed_signers"
+	# shellcheck disable=SC2119
+	configure
+}
+
+# shellcheck disable=SC2120  # arguments are for some tests only
+# configure: writes $S/etc/osupdate.conf; lines for [update] may follow as arguments.
+configure() {
+	{
+		echo "[update]"
+		echo "url = ${REPO_URL:-$URL/os.git}"
+		echo "channel = stable"
+		echo "product = kiosk-amd64"
+		printf '%s\n' "$@"
+		echo "[paths]"
+		echo "state = $S/state"
+		echo "signers = $S/etc/allowed_signers"
+		echo "[boot]"
+		echo "hook = ${HOOK:-grub}"
+		echo "grubenv = $S/boot/grubenv"
+		echo "[slot A]"
+		echo "device = $A"
+		echo "[slot B]"
+		echo "device = $B"
+	} >"$S/etc/osupdate.conf"
+	chmod 644 "$S/etc/osupdate.conf" "$S/etc/allowed_signers"
+}
+
+# A new kernel boot is a new boot id; the slot is what the loader would have chosen.
+BOOTED=none
+BOOT_ID=
+
+# osu VERB…: osupdate on the device, in the boot we are in.
+osu() {
+	local run=(osupdate --config "$S/etc/osupdate.conf" --booted "$BOOTED" --progress=none "$@")
+	if [ -z "$BOOT_ID" ]; then
+		"${run[@]}"
+	else
+		# shellcheck disable=SC2016  # expanded by the inner shell
+		unshare -m --propagation private sh -c \
+			'mount --bind "$1" /proc/sys/kernel/random/boot_id && shift && exec "$@"' \
+			sh "$BOOT_ID" "${run[@]}"
+	fi
+}
+
+grubenv() { grub-editenv "$S/boot/grubenv" list | sed -n "s/^$1=//p"; }
+
+# What GRUB would do now: the first of ORDER that is confirmed or has attempts left.
+loader_choice() {
+	local name
+	for name in $(grubenv ORDER); do
+		if [ "$(grubenv "${name}_OK")" = 1 ] || [ "$(grubenv "${name}_TRY")" -gt 0 ]; then
+			echo "$name"
+			return
+		fi
+	done
+	echo none
+}
+
+# shellcheck disable=SC2120
+# boot [NAME]: as GRUB does it (counting an attempt), or into NAME as after a fallback.
+boot() {
+	local name=${1:-$(loader_choice)}
+	if [ $# = 0 ] && [ "$(grubenv "${name}_OK")" != 1 ]; then
+		grub-editenv "$S/boot/grubenv" set "${name}_TRY=$(($(grubenv "${name}_TRY") - 1))"
+	fi
+	BOOTED=$name
+	BOOT_ID=$(mktemp "$S/boot-id.XXXXXX")
+	cat /proc/sys/kernel/random/uuid >"$BOOT_ID"
+}
+
+# provision RELEASE: the first installation, into slot A, and boot it.
+provision() {
+	BOOTED=none
+	BOOT_ID=
+	osu fetch >"$S/provision.out" 2>&1
+	osu install --slot A "$1" >>"$S/provision.out" 2>&1
+	# shellcheck disable=SC2119
+	boot
+}
+
+json() { osu status --json | jq -r "$1"; }
+device_of() { if [ "$1" = A ]; then echo "$A"; else echo "$B"; fi; }
+
+# --- root file systems ----------------------------------------------------------------
+
+# small_root DIR [TEXT]: at most 60 entries of every type.
+small_root() {
+	local d=$1 i
+	mkdir -p "$d"/{bin,dev,etc/ssl,usr/lib/osupdate,usr/share/many,var/empty,tmp,boot}
+	echo "version ${2:-1}" >"$d/etc/os-release"
+	echo "same in all" >"$d/etc/hostname"
+	printf 'text %s\n' "${2:-1}" "$d" | head -n 1 >"$d/usr/share/text"
+	head -c 200000 /dev/zero | tr '\0' "${2:-1}" >"$d/usr/share/large"
+	for i in $(seq 1 12); do echo "file $i" >"$d/usr/share/many/$i"; done
+	echo "changes to ${2:-1}" >"$d/usr/share/many/changing"
+	echo '#!/bin/sh' >"$d/bin/sh"
+	chmod 755 "$d/bin/sh"
+	cp "$d/bin/sh" "$d/bin/su"
+	chmod 4755 "$d/bin/su"
+	ln -s sh "$d/bin/dash"
+	ln "$d/bin/sh" "$d/bin/bash"
+	mkfifo "$d/dev/initctl"
+	mknod -m 666 "$d/dev/null" c 1 3
+	mknod -m 660 "$d/dev/loop9" b 7 9
+	chmod 1777 "$d/tmp"
+	chown 1000:1000 "$d/var/empty"
+	setfattr -n user.note -v "of ${2:-1}" "$d/etc/hostname"
+	setfacl -d -m u:1000:rx "$d/etc/ssl"
+	: >"$d/etc/empty"
+	find "$d" -exec touch -h -d '2026-01-02 03:04:05.678901234Z' {} +
+}
+
+# debian_root FILE [mmdebstrap option…]: a tar of a minimal Debian of this machine's
+# release, from this machine's own package sources.
+debian_root() {
+	local file=$1
+	shift
+	mmdebstrap --quiet --variant=minbase --mode=root "$@" \
+		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$file" \
+		>"$S/mmdebstrap.log" 2>&1 || {
+		tail -n 5 "$S/mmdebstrap.log" >&2
+		return 1
+	}
+}
