@@ -342,3 +342,23 @@ debian_root() {
 		return 1
 	}
 }
+
+# cached_debian NAME [mmdebstrap option…]: the same, made once and kept in build/cache for
+# the other tests; sets TAR_FILE.
+cached_debian() {
+	local name=$1
+	shift
+	TAR_FILE=$TOP/build/cache/$name.tar
+	[ -s "$TAR_FILE" ] && return
+	mkdir -p "$TOP/build/cache"
+	debian_root "$S/$name.tar" "$@" && mv "$S/$name.tar" "$TAR_FILE"
+}
+
+# The package of many small files that takes a minimal Debian past 25,000 entries.
+many_files_package() {
+	local headers
+	headers=$(apt-cache depends "linux-headers-$(dpkg --print-architecture)" |
+		sed -n 's/.*Depends: \(linux-headers-.*\)/\1/p' | head -n 1)
+	apt-cache depends "$headers" | sed -n 's/.*Depends: \(linux-headers-.*-common\)/\1/p' |
+		head -n 1
+}

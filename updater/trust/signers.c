@@ -449,8 +449,10 @@ int signers_know(const struct signers *s, const struct sshkey *key, struct error
 	for (size_t i = 0; i < s->n; i++)
 		if (sshkey_equal(&s->list[i].key, key))
 			return 0;
-	return err_set(
-		e, E_UNTRUSTED, "signed by %s, which is not in %s", print, s->name);
+	return err_set(e, E_UNTRUSTED,
+		"signed by %s, which is not in %s; add that key there only if you trust "
+		"it",
+		print, s->name);
 }
 
 static int signer_allow(

@@ -18,10 +18,11 @@
 #include "slot/verify.h"
 #include "update/keyring.h"
 #include "update/recover.h"
+#include "update/switch.h"
 
-#define STORE_USER   "osupdate"
-#define SECRET_MAX   65536 /* bytes of a password or key file */
-#define OPTIONS_MAX  10
+#define STORE_USER  "osupdate"
+#define SECRET_MAX  65536 /* bytes of a password or key file */
+#define OPTIONS_MAX 10
 
 int device_save(struct device *d, struct error *e)
 {
@@ -72,8 +73,8 @@ int device_slot(const struct device *d, const char *name, int *ret, struct error
 			*ret = i;
 			return 0;
 		}
-	return err_set(e, E_NOTFOUND, "no slot is named \"%s\"; the slots are %s and %s", name,
-		d->config.slots[0].name, d->config.slots[1].name);
+	return err_set(e, E_NOTFOUND, "no slot is named \"%s\"; the slots are %s and %s",
+		name, d->config.slots[0].name, d->config.slots[1].name);
 }
 
 int device_other(int index)
@@ -90,8 +91,8 @@ int device_target(const struct device *d)
 	return SLOT_NONE;
 }
 
-struct hook_subject device_subject(const struct device *d, int index,
-	struct subject_text *text)
+struct hook_subject device_subject(
+	const struct device *d, int index, struct subject_text *text)
 {
 	const struct slot_record *rec = &d->records[index];
 	struct hook_subject s = { .slot = &d->config.slots[index] };
@@ -136,7 +137,8 @@ static int take_lock(struct device *d, struct error *e)
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
 			return err_set(e, E_BUSY,
-				"another osupdate is at work (%s/lock is held); try again later",
+				"another osupdate is at work (%s/lock is held); try "
+				"again later",
 				d->config.state);
 		return err_sys(e, "%s/lock", d->config.state);
 	}
@@ -147,12 +149,14 @@ static int take_lock(struct device *d, struct error *e)
 static int read_boot_id(struct device *d, struct error *e)
 {
 	autobuf text = { 0 };
-	int r = io_read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, e);
+	int r = io_read_file_at(
+		AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, e);
 
 	if (r < 0)
 		return r;
 	(void)snprintf(d->boot_id, sizeof(d->boot_id), "%.*s",
-		(int)strcspn(text.data ? text.data : "", "\n"), text.data ? text.data : "");
+		(int)strcspn(text.data ? text.data : "", "\n"),
+		text.data ? text.data : "");
 	return 0;
 }
 
@@ -169,10 +173,12 @@ static int ask_loader(struct device *d, struct error *e)
 			d->booted_known = true;
 			return 0;
 		}
-	return err_set(e, E_INPUT, "the boot loader says \"%s\" is booted, which is no slot", name);
+	return err_set(e, E_INPUT,
+		"the boot loader says \"%s\" is booted, which is no slot", name);
 }
 
-/* The command line, else the device at "/", else the hook; two that disagree are refused. */
+/* The command line, else the device at "/", else the hook; two that disagree are refused.
+ */
 static int find_booted(struct device *d, struct error *e)
 {
 	autobuf cmdline = { 0 };
@@ -189,7 +195,8 @@ static int find_booted(struct device *d, struct error *e)
 		return r;
 	if (by_cmdline >= 0 && by_root >= 0 && by_cmdline != by_root)
 		return err_set(e, E_UNTRUSTED,
-			"the kernel command line says slot %s is booted, but \"/\" is on slot %s: "
+			"the kernel command line says slot %s is booted, but \"/\" is on "
+			"slot %s: "
 			"nothing is written until they agree",
 			d->config.slots[by_cmdline].name, d->config.slots[by_root].name);
 	d->booted = by_cmdline >= 0 ? by_cmdline : by_root;
@@ -200,7 +207,8 @@ static int find_booted(struct device *d, struct error *e)
 	r = ask_loader(d, e);
 	if (r < 0)
 		return err_prefix(e, r,
-			"cannot tell which slot is booted (use --booted NAME, or --booted none "
+			"cannot tell which slot is booted (use --booted NAME, or "
+			"--booted none "
 			"to provision)");
 	return 0;
 }
@@ -217,7 +225,8 @@ static int set_booted(struct device *d, const char *given, struct error *e)
 	if (given) {
 		r = device_slot(d, given, &d->booted, e);
 		if (r < 0) {
-			(void)err_set(e, E_USAGE, "--booted %s: no such slot; they are %s and %s", given,
+			(void)err_set(e, E_USAGE,
+				"--booted %s: no such slot; they are %s and %s", given,
 				d->config.slots[0].name, d->config.slots[1].name);
 			return E_USAGE;
 		}
@@ -240,8 +249,8 @@ static int load_records(struct device *d, struct error *e)
 
 		if (slot_record_load(d->state_dirfd, name, &d->records[i], &why) < 0) {
 			/* A hint was lost; the slot itself is the truth. */
-			progress_note(d->progress, "slot %s: its record is unreadable (%s)", name,
-				why.text);
+			progress_note(d->progress,
+				"slot %s: its record is unreadable (%s)", name, why.text);
 			d->records[i] = (struct slot_record){ .contents = SLOT_DIRTY };
 		}
 	}
@@ -256,12 +265,15 @@ static int fell_back(struct device *d, int target, struct error *e)
 	char reason[STATE_TEXT_MAX];
 	struct hook_subject s;
 
-	(void)snprintf(reason, sizeof(reason), "booted slot %s instead of the trial in slot %s",
+	(void)snprintf(reason, sizeof(reason),
+		"booted slot %s instead of the trial in slot %s",
 		d->booted >= 0 ? d->config.slots[d->booted].name : "?", d->state.target);
 	state_deny(&d->state, &d->state.release, reason);
 	progress_note(d->progress,
-		"release %s (serial %" PRIu64 ") failed its trial in slot %s: %s; it is denied",
-		d->state.release.version, d->state.release.serial, d->state.target, reason);
+		"release %s (serial %" PRIu64
+		") failed its trial in slot %s: %s; it is denied",
+		d->state.release.version, d->state.release.serial, d->state.target,
+		reason);
 	state_set_error(&d->state, (int64_t)time(NULL), "trial", reason);
 	if (d->lock_fd >= 0 && target >= 0) {
 		int r;
@@ -289,10 +301,29 @@ static int observe(struct device *d, struct error *e)
 		event = EVENT_AT_TARGET;
 	else if (strcmp(d->state.boot_id, d->boot_id) != 0)
 		event = EVENT_ELSEWHERE_AGAIN;
-	if (device_step(d, event) == ACTION_FELL_BACK) {
+	switch (device_step(d, event)) {
+	case ACTION_FELL_BACK:
 		r = fell_back(d, target, e);
 		if (r < 0)
 			return r;
+		break;
+	case ACTION_MARK_GOOD:
+		/* Interrupted while confirming: decided already, and every prefix of it
+		 * can be run again. */
+		r = d->lock_fd >= 0 ? switch_confirm(d, e) : 0;
+		return r < 0 ? r : 0;
+	case ACTION_NONE:
+	case ACTION_REFUSE:
+	case ACTION_APPLY:
+	case ACTION_RESUME:
+	case ACTION_ARM:
+	case ACTION_ARM_AGAIN:
+	case ACTION_BEGIN_TRIAL:
+	case ACTION_FINISH:
+	case ACTION_DISARM:
+	case ACTION_END_TRIAL:
+	case ACTION_SWITCH:
+		break; /* theirs, who ask for something: deploy.c, switch.c */
 	}
 	return d->state.phase != before ? device_save(d, e) : 0;
 }
@@ -359,8 +390,8 @@ void device_close(struct device *d)
 }
 
 /* Secrets are read by root, so that the store's user need not own them. */
-static int add_secret(const char *key, const char *file, char **options, size_t *n,
-	struct error *e)
+static int add_secret(
+	const char *key, const char *file, char **options, size_t *n, struct error *e)
 {
 	autobuf text = { 0 };
 	autofd fd = -1;
@@ -441,8 +472,8 @@ int device_open_slot(const struct device *d, int index, int *ret_root, struct er
 	return r < 0 ? err_prefix(e, r, "slot %s (%s)", slot->name, slot->device) : 0;
 }
 
-int device_slot_release(const struct device *d, int index, struct release **ret,
-	struct error *e)
+int device_slot_release(
+	const struct device *d, int index, struct release **ret, struct error *e)
 {
 	const char *name = d->config.slots[index].name;
 	struct bytes tags[RELEASE_TAGS_MAX];

@@ -46,7 +46,7 @@ static int get_tip(struct device *d, const struct oid *tip, struct release **ret
 	oid_hex(tip, hex);
 	(void)snprintf(selector, sizeof(selector), "commit:%s", hex);
 	r = get(d, selector, ret, e);
-	return r < 0 ? err_prefix(e, r, "channel %s: commit %.12s", d->config.channel, hex) : 0;
+	return r < 0 ? err_prefix(e, r, "channel %s", d->config.channel) : 0;
 }
 
 static int fetch(struct device *d, struct oid *ret_tip, struct error *e)
