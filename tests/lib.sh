@@ -354,11 +354,12 @@ cached_debian() {
 	debian_root "$S/$name.tar" "$@" && mv "$S/$name.tar" "$TAR_FILE"
 }
 
-# The package of many small files that takes a minimal Debian past 25,000 entries.
-many_files_package() {
-	local headers
+# Packages of many small files, which take a minimal Debian past 25,000 entries.
+many_files_packages() {
+	local headers common
 	headers=$(apt-cache depends "linux-headers-$(dpkg --print-architecture)" |
 		sed -n 's/.*Depends: \(linux-headers-.*\)/\1/p' | head -n 1)
-	apt-cache depends "$headers" | sed -n 's/.*Depends: \(linux-headers-.*-common\)/\1/p' |
-		head -n 1
+	common=$(apt-cache depends "$headers" |
+		sed -n 's/.*Depends: \(linux-headers-.*-common\)/\1/p' | head -n 1)
+	echo "$common,$common-rt"
 }
