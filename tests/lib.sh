@@ -337,8 +337,8 @@ debian_root() {
 	shift
 	mmdebstrap --quiet --variant=minbase --mode=root "$@" \
 		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$file" \
-		>"$S/mmdebstrap.log" 2>&1 || {
-		tail -n 5 "$S/mmdebstrap.log" >&2
+		>"$file.log" 2>&1 || {
+		tail -n 5 "$file.log" >&2
 		return 1
 	}
 }
