@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two archives in a row: the outer one takes off the compression, the inner one reads
+ * the tar from what the outer one gives, through the window: see unpack.h.
+ */
+#include "build/unpack.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/text.h"
+
+#define BLOCK	  512
+#define READ_SIZE (1u << 18)
+/* libarchive takes extended headers up to 1 MiB and reads little ahead. */
+#define WINDOW	    (4u << 20)
+#define RECORDS_MAX (1u << 20)
+/* POSIX ustar header: name 100, mode 8, uid 8, gid 8, size 12, mtime 12, chksum 8 */
+#define AT_SIZE 124
+#define AT_TYPE 156
+
+struct unpack {
+	struct archive *outer;
+	struct archive *inner;
+	unsigned char *window; /* a ring */
+	uint64_t end;	       /* bytes that went through it */
+	uint64_t left;	       /* bytes the current entry still has to give */
+};
+
+static int fail(struct archive *a, const char *what, struct error *e)
+{
+	const char *why = archive_error_string(a);
+	autobuf shown = { 0 };
+
+	text_escape(&shown, bytes_of(why ? why : "unknown error"), false);
+	return err_set(e, E_INPUT, "%s: %s", what, shown.data);
+}
+
+/* --- the window ------------------------------------------------------------------- */
+
+static void remember(struct unpack *u, const unsigned char *data, size_t n)
+{
+	while (n > 0) {
+		size_t at = (size_t)(u->end % WINDOW);
+		size_t now = n < WINDOW - at ? n : WINDOW - at;
+
+		memcpy(u->window + at, data, now);
+		u->end += now;
+		data += now;
+		n -= now;
+	}
+}
+
+static bool recall(const struct unpack *u, uint64_t from, size_t n, unsigned char *ret)
+{
+	if (from > u->end || u->end - from < n || u->end - from > WINDOW)
+		return false;
+	for (size_t i = 0; i < n;) {
+		size_t at = (size_t)((from + i) % WINDOW);
+		size_t now = n - i < WINDOW - at ? n - i : WINDOW - at;
+
+		memcpy(ret + i, u->window + at, now);
+		i += now;
+	}
+	return true;
+}
+
+static la_ssize_t give(struct archive *inner, void *ctx, const void **ret)
+{
+	struct unpack *u = ctx;
+	la_int64_t offset;
+	size_t n = 0;
+	int r;
+
+	*ret = NULL;
+	do
+		r = archive_read_data_block(u->outer, ret, &n, &offset);
+	while (r == ARCHIVE_RETRY || (r >= ARCHIVE_WARN && r != ARCHIVE_EOF && n == 0));
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if (r < ARCHIVE_WARN) {
+		archive_set_error(inner, EIO, "%s", archive_error_string(u->outer));
+		return -1;
+	}
+	remember(u, *ret, n);
+	return (la_ssize_t)n;
+}
+
+int unpack_new(int fd, struct unpack **ret, struct error *e)
+{
+	autounpack u = xcalloc(1, sizeof(*u));
+	struct archive_entry *entry;
+	int r;
+
+	u->window = xmalloc(WINDOW);
+	u->outer = archive_read_new();
+	u->inner = archive_read_new();
+	if (!u->outer || !u->inner)
+		return err_set(e, E_SYSTEM, "libarchive: out of memory");
+	(void)archive_read_support_filter_all(u->outer); /* warns of those it runs */
+	(void)archive_read_support_format_raw(u->outer);
+	(void)archive_read_support_format_tar(u->inner);
+	r = archive_read_open_fd(u->outer, fd, READ_SIZE);
+	if (r == ARCHIVE_OK)
+		r = archive_read_next_header(u->outer, &entry);
+	if (r == ARCHIVE_EOF)
+		return err_set(e, E_INPUT, "empty, not a tar");
+	if (r < ARCHIVE_WARN)
+		return fail(u->outer, "not readable as a tar", e);
+	if (archive_read_open2(u->inner, u, NULL, give, NULL, NULL) < ARCHIVE_WARN)
+		return fail(u->inner, "not readable as a tar", e);
+	*ret = take_ptr(&u);
+	return 0;
+}
+
+void unpack_free(struct unpack *u)
+{
+	if (!u)
+		return;
+	if (u->inner)
+		(void)archive_read_free(u->inner); /* only read from */
+	if (u->outer)
+		(void)archive_read_free(u->outer);
+	free(u->window);
+	free(u);
+}
+
+/* --- headers ---------------------------------------------------------------------- */
+
+/* The octal size of an extended header; others may be larger, they are not asked. */
+static bool header_size(const unsigned char *block, uint64_t *ret)
+{
+	uint64_t size = 0;
+
+	for (size_t i = AT_SIZE; i < AT_SIZE + 12; i++) {
+		if (block[i] == ' ' || block[i] == '\0')
+			continue;
+		if (block[i] < '0' || block[i] > '7')
+			return false;
+		size = size * 8 + (uint64_t)(block[i] - '0');
+	}
+	*ret = size;
+	return true;
+}
+
+static int read_extension(struct unpack *u, uint64_t at, uint64_t size, bool global,
+	struct pax *ret, struct error *e)
+{
+	autofree unsigned char *records = xmalloc(RECORDS_MAX);
+	struct bytes b = { records, (size_t)size };
+
+	if (size > RECORDS_MAX || !recall(u, at, (size_t)size, records))
+		return err_set(e, E_INPUT, "extended header over 1 MiB");
+	return global ? pax_check_global(b, e) : pax_read(b, ret, e);
+}
+
+/* libarchive takes what it does not know for a file. */
+static int check_type(char type, struct error *e)
+{
+	static const char known[] = "01234567S"; /* and NUL, of the oldest tars */
+
+	if (memchr(known, type, sizeof(known)))
+		return 0;
+	return err_set(
+		e, E_INPUT, "unknown type of tar entry (\\%03o)", (unsigned char)type);
+}
+
+/* From the first header of the entry to the one with its type. */
+static int read_headers(struct unpack *u, struct pax *ret, struct error *e)
+{
+	uint64_t at = (uint64_t)archive_read_header_position(u->inner);
+
+	for (;;) {
+		unsigned char block[BLOCK];
+		uint64_t size = 0;
+		char type;
+		int r = 0;
+
+		if (!recall(u, at, BLOCK, block))
+			return err_set(e, E_INPUT, "extended header over 1 MiB");
+		type = (char)block[AT_TYPE];
+		if (type != 'x' && type != 'X' && type != 'g' && type != 'L' &&
+			type != 'K')
+			return check_type(type, e);
+		if (!header_size(block, &size) || size > RECORDS_MAX)
+			return err_set(e, E_INPUT, "extended header over 1 MiB");
+		if (type == 'x' || type == 'X' || type == 'g')
+			r = read_extension(u, at + BLOCK, size, type == 'g', ret, e);
+		if (r < 0)
+			return r;
+		at += BLOCK + (size + BLOCK - 1) / BLOCK * BLOCK;
+	}
+}
+
+/* --- entries ---------------------------------------------------------------------- */
+
+/* A pipe that broke in mid-air must not become a release with half its files. */
+static int check_end(struct unpack *u, struct error *e)
+{
+	static const unsigned char zeros[BLOCK];
+	unsigned char block[BLOCK];
+	uint64_t at = (uint64_t)archive_read_header_position(u->inner);
+	const void *data;
+	la_ssize_t n;
+
+	if (!recall(u, at, BLOCK, block) || memcmp(block, zeros, BLOCK) != 0)
+		return err_set(
+			e, E_INPUT, "the tar ends without its end mark; is it cut off?");
+	while ((n = give(u->inner, u, &data)) > 0)
+		;
+	return n < 0 ? fail(u->inner, "tar", e) : 0;
+}
+
+int unpack_next(struct unpack *u, struct archive_entry **ret, struct pax *ret_pax,
+	struct error *e)
+{
+	int r;
+
+	/* Warnings are about names it could not convert; they are read in the window. */
+	do
+		r = archive_read_next_header(u->inner, ret);
+	while (r == ARCHIVE_RETRY);
+	if (r == ARCHIVE_EOF)
+		return check_end(u, e);
+	if (r < ARCHIVE_WARN)
+		return fail(u->inner, "tar", e);
+	u->left =
+		archive_entry_size_is_set(*ret) ? (uint64_t)archive_entry_size(*ret) : 0;
+	r = read_headers(u, ret_pax, e);
+	return r < 0 ? r : 1;
+}
+
+int unpack_read(void *ctx, void *data, size_t size, size_t *ret_n, struct error *e)
+{
+	struct unpack *u = ctx;
+	la_ssize_t n = 0;
+
+	*ret_n = 0;
+	if (u->left == 0 || size == 0)
+		return 0;
+	if (size > u->left)
+		size = (size_t)u->left;
+	n = archive_read_data(u->inner, data, size);
+	if (n < 0)
+		return fail(u->inner, "tar", e);
+	if (n == 0) {
+		/* A hole at the end: a tar that is cut off was an error above. */
+		memset(data, 0, size);
+		n = (la_ssize_t)size;
+	}
+	u->left -= (uint64_t)n;
+	*ret_n = (size_t)n;
+	return 0;
+}
