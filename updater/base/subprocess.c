@@ -51,7 +51,8 @@ static int spawn(const struct subprocess *p, int in, int out, int err, pid_t *re
 	(void)sigemptyset(&none);
 	(void)posix_spawnattr_setsigmask(&attr, &none);
 	(void)posix_spawnattr_setpgroup(&attr, 0);
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+	(void)posix_spawnattr_setflags(&attr,
+		POSIX_SPAWN_SETSIGMASK | (p->on_terminal ? 0 : POSIX_SPAWN_SETPGROUP));
 	r = posix_spawn_file_actions_adddup2(&fa, in, 0);
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&fa, out, 1);
@@ -129,11 +130,12 @@ static int reap(pid_t pid, const struct subprocess *p, bool kill_it, int *ret_st
 	struct error *e)
 {
 	int64_t deadline = p->timeout_ms ? now_ms() + p->timeout_ms : 0;
+	pid_t group = p->on_terminal ? pid : -pid;
 	bool timed_out = false;
 	int status = 0;
 
 	if (kill_it)
-		(void)kill(-pid, SIGKILL); /* gone already is as good */
+		(void)kill(group, SIGKILL); /* gone already is as good */
 	for (;;) {
 		bool wait = kill_it || !deadline || timed_out;
 		pid_t got = waitpid(pid, &status, wait ? 0 : WNOHANG);
@@ -143,7 +145,7 @@ static int reap(pid_t pid, const struct subprocess *p, bool kill_it, int *ret_st
 		if (got < 0 && errno != EINTR)
 			return err_sys(e, "waitpid");
 		if (got == 0 && now_ms() >= deadline) {
-			(void)kill(-pid, SIGKILL);
+			(void)kill(group, SIGKILL);
 			timed_out = true;
 		} else if (got == 0) {
 			(void)poll(NULL, 0, 2);

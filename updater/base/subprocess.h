@@ -15,6 +15,8 @@ struct subprocess {
 	int stdin_fd;            /* -1: /dev/null */
 	size_t stdout_max;       /* more is an error (E_INPUT); 0: discarded */
 	int timeout_ms;          /* 0: none; then the whole group is killed */
+	bool on_terminal;        /* stay in our group, so that it may ask on /dev/tty;
+				  * with a deadline only it is killed then */
 };
 
 /*
