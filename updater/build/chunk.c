@@ -9,7 +9,7 @@
 void chunker_init(struct chunker *c)
 {
 	unsigned char seed[] = "osupdate-gear-1\0";
-	const size_t n = sizeof(seed) - 1;
+	const size_t n = sizeof(seed) - 1; /* the last one is the index */
 
 	for (unsigned i = 0; i < 256; i++) {
 		struct digest d;

@@ -15,8 +15,9 @@
 #include "base/error.h"
 #include "build/source.h"
 
-/* What one entry's extended headers say; NULL or unset where they say nothing. */
+/* What one entry's raw headers say; NULL or unset where they say nothing. */
 struct pax {
+	uint32_t mode; /* of the plain header: libarchive changes it by the ACL */
 	char *path;
 	char *sparse_path; /* GNU.sparse.name: then `path` is a stand-in */
 	char *link;

@@ -110,7 +110,7 @@ static int read_numbers(struct archive_entry *entry, const struct pax *pax,
 
 	if (uid < 0 || uid > UINT32_MAX || gid < 0 || gid > UINT32_MAX)
 		return err_set(e, E_INPUT, "uid or gid over 4294967294");
-	ret->mode = archive_entry_perm(entry) & 07777;
+	ret->mode = pax->mode;
 	ret->uid = (uint32_t)uid;
 	ret->gid = (uint32_t)gid;
 	ret->mtime.tv_sec = archive_entry_mtime(entry);

@@ -16,6 +16,7 @@
 #define WINDOW	    (4u << 20)
 #define RECORDS_MAX (1u << 20)
 /* POSIX ustar header: name 100, mode 8, uid 8, gid 8, size 12, mtime 12, chksum 8 */
+#define AT_MODE 100
 #define AT_SIZE 124
 #define AT_TYPE 156
 
@@ -99,6 +100,7 @@ int unpack_new(int fd, struct unpack **ret, struct error *e)
 		return err_set(e, E_SYSTEM, "libarchive: out of memory");
 	(void)archive_read_support_filter_all(u->outer); /* warns of those it runs */
 	(void)archive_read_support_format_raw(u->outer);
+	(void)archive_read_support_format_empty(u->outer);
 	(void)archive_read_support_format_tar(u->inner);
 	r = archive_read_open_fd(u->outer, fd, READ_SIZE);
 	if (r == ARCHIVE_OK)
@@ -127,19 +129,19 @@ void unpack_free(struct unpack *u)
 
 /* --- headers ---------------------------------------------------------------------- */
 
-/* The octal size of an extended header; others may be larger, they are not asked. */
-static bool header_size(const unsigned char *block, uint64_t *ret)
+/* A number in octal, with blanks or NULs around it. */
+static bool octal(const unsigned char *field, size_t n, uint64_t *ret)
 {
-	uint64_t size = 0;
+	uint64_t v = 0;
 
-	for (size_t i = AT_SIZE; i < AT_SIZE + 12; i++) {
-		if (block[i] == ' ' || block[i] == '\0')
+	for (size_t i = 0; i < n; i++) {
+		if (field[i] == ' ' || field[i] == '\0')
 			continue;
-		if (block[i] < '0' || block[i] > '7')
+		if (field[i] < '0' || field[i] > '7')
 			return false;
-		size = size * 8 + (uint64_t)(block[i] - '0');
+		v = v * 8 + (uint64_t)(field[i] - '0');
 	}
-	*ret = size;
+	*ret = v;
 	return true;
 }
 
@@ -154,15 +156,19 @@ static int read_extension(struct unpack *u, uint64_t at, uint64_t size, bool glo
 	return global ? pax_check_global(b, e) : pax_read(b, ret, e);
 }
 
-/* libarchive takes what it does not know for a file. */
-static int check_type(char type, struct error *e)
+/* The header of the entry itself; libarchive takes types it does not know for files. */
+static int read_plain(const unsigned char *block, struct pax *ret, struct error *e)
 {
 	static const char known[] = "01234567S"; /* and NUL, of the oldest tars */
+	uint64_t mode;
 
-	if (memchr(known, type, sizeof(known)))
-		return 0;
-	return err_set(
-		e, E_INPUT, "unknown type of tar entry (\\%03o)", (unsigned char)type);
+	if (!memchr(known, block[AT_TYPE], sizeof(known)))
+		return err_set(
+			e, E_INPUT, "unknown type of tar entry (\\%03o)", block[AT_TYPE]);
+	if (!octal(block + AT_MODE, 8, &mode))
+		return err_set(e, E_INPUT, "malformed mode in the tar");
+	ret->mode = (uint32_t)(mode & 07777);
+	return 0;
 }
 
 /* From the first header of the entry to the one with its type. */
@@ -181,8 +187,8 @@ static int read_headers(struct unpack *u, struct pax *ret, struct error *e)
 		type = (char)block[AT_TYPE];
 		if (type != 'x' && type != 'X' && type != 'g' && type != 'L' &&
 			type != 'K')
-			return check_type(type, e);
-		if (!header_size(block, &size) || size > RECORDS_MAX)
+			return read_plain(block, ret, e);
+		if (!octal(block + AT_SIZE, 12, &size) || size > RECORDS_MAX)
 			return err_set(e, E_INPUT, "extended header over 1 MiB");
 		if (type == 'x' || type == 'X' || type == 'g')
 			r = read_extension(u, at + BLOCK, size, type == 'g', ret, e);
@@ -214,6 +220,7 @@ static int check_end(struct unpack *u, struct error *e)
 int unpack_next(struct unpack *u, struct archive_entry **ret, struct pax *ret_pax,
 	struct error *e)
 {
+	const char *path;
 	int r;
 
 	/* Warnings are about names it could not convert; they are read in the window. */
@@ -227,7 +234,10 @@ int unpack_next(struct unpack *u, struct archive_entry **ret, struct pax *ret_pa
 	u->left =
 		archive_entry_size_is_set(*ret) ? (uint64_t)archive_entry_size(*ret) : 0;
 	r = read_headers(u, ret_pax, e);
-	return r < 0 ? r : 1;
+	if (r == 0)
+		return 1;
+	path = archive_entry_pathname(*ret);
+	return source_at(e, r, path ? path : "?");
 }
 
 int unpack_read(void *ctx, void *data, size_t size, size_t *ret_n, struct error *e)
