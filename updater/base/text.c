@@ -210,7 +210,8 @@ bool text_unescape(const char *s, size_t n, struct buf *out)
 				return false;
 			v = v * 8 + (unsigned)(s[i + k] - '0');
 		}
-		if (v > 0xff)
+		/* Only what text_escape escapes: blanks and controls, \\, DEL, not ASCII. */
+		if (v > 0xff || (v > 0x20 && v < 0x7f && v != '\\'))
 			return false;
 		c = (char)v;
 		buf_add(out, &c, 1);
