@@ -24,7 +24,8 @@ struct span {
 struct manifest_reader {
 	struct bytes text;
 	size_t at;      /* of the next line */
-	size_t begin;   /* of the entry last returned */
+	size_t begin;
+	uint64_t begin_line;   /* of the entry last returned */
 	uint64_t line;  /* number of the line at `at`, from 1 */
 	uint64_t entries;
 	bool headed;
@@ -343,6 +344,7 @@ static int read_entry(struct manifest_reader *r, struct entry *ret, struct error
 		return more;
 	*ret = (struct entry){ 0 };
 	r->begin = r->at;
+	r->begin_line = r->line;
 	why = read_fields(r, line, ret);
 	if (why)
 		return fault(r, e, why);
@@ -370,8 +372,10 @@ int manifest_next(struct manifest_reader *r, struct entry *ret, struct error *e)
 	why = check_place(r, ret);
 	if (!why && r->entries == MANIFEST_ENTRIES_MAX)
 		why = "too many entries";
-	if (why)
+	if (why) {
+		r->line = r->begin_line; /* not that of its last attribute */
 		return fault(r, e, why);
+	}
 	r->entries++;
 	r->before_is_dir = ret->type == ENTRY_DIR;
 	return 1;
