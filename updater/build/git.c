@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define WINDOW	   ((size_t)1 << 20)
+#define MAPPED_MAX ((size_t)32 << 20)
+
 int err_git(struct error *e, enum err_code code, const char *fmt, ...)
 {
 	const git_error *g = git_error_last();
@@ -18,6 +21,15 @@ int err_git(struct error *e, enum err_code code, const char *fmt, ...)
 	if (strstr(why, "No space left") || strstr(why, "quota exceeded"))
 		code = E_SPACE;
 	return err_set(e, code, "%s: %s", context, why);
+}
+
+int repo_start(struct error *e)
+{
+	if (git_libgit2_init() < 0 ||
+		git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, WINDOW) < 0 ||
+		git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, MAPPED_MAX) < 0)
+		return err_git(e, E_SYSTEM, "libgit2");
+	return 0;
 }
 
 int repo_open(const char *dir, git_repository **ret, struct error *e)

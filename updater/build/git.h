@@ -30,6 +30,9 @@ static inline struct oid oid_of_git(const git_oid *id)
 	return oid;
 }
 
+/* Once per process: libgit2, mapping little of a pack at a time.  Errors: E_SYSTEM. */
+int repo_start(struct error *e);
+
 /*
  * `dir` is a repository or its work tree; NULL: GIT_DIR, else the one around the
  * working directory.  Errors: E_NOTFOUND, E_SYSTEM.

@@ -6,13 +6,13 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <git2.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 
 #include "base/digest.h"
 #include "build-config.h"
+#include "build/git.h"
 #include "build/verbs.h"
 
 static volatile sig_atomic_t stop_asked;
@@ -69,8 +69,8 @@ static int run(const struct verb *verb, int argc, char **argv)
 	int r = digest_init_once(&e);
 
 	term_init(&term, &stop_asked);
-	if (r == 0 && git_libgit2_init() < 0)
-		r = err_set(&e, E_SYSTEM, "libgit2 cannot be initialised");
+	if (r == 0)
+		r = repo_start(&e);
 	if (r == 0) {
 		optind = 0; /* start over: glibc's way to reset getopt */
 		r = verb->run(&term, argc, argv, &e);

@@ -19,7 +19,8 @@
 #include "build/pack-index.h"
 #include "build/pool.h"
 
-#define LEVEL	    5 /* of zlib: 6 takes 1.4 times as long for 1 % */
+#define LEVEL                                                                            \
+	5 /* of zlib; 1.2 GB of Debian: 4 15 s 434 MB, 5 18 s 426 MB, 6 23 s 422 MB */
 #define QUEUE_MAX   (32u << 20)
 #define THREADS_MAX 16
 #define HEADER	    12 /* "PACK", version, number of objects */
