@@ -10,8 +10,8 @@
 #include "base/text.h"
 #include "manifest/line.h"
 
-#define ID_MAX      UINT64_C(4294967294) /* 4294967295 means "no change" to chown(2) */
-#define FIELDS      8
+#define ID_MAX	    UINT64_C(4294967294) /* 4294967295 means "no change" to chown(2) */
+#define FIELDS	    8
 #define XATTR_BYTES (1u << 20) /* of all values of one entry together */
 
 /* Where an xattr lies in `arena` while it may still move. */
@@ -23,10 +23,10 @@ struct span {
 
 struct manifest_reader {
 	struct bytes text;
-	size_t at;      /* of the next line */
-	size_t begin;
-	uint64_t begin_line;   /* of the entry last returned */
-	uint64_t line;  /* number of the line at `at`, from 1 */
+	size_t at;	     /* of the next line */
+	size_t begin;	     /* of the entry last returned */
+	uint64_t begin_line; /* its line */
+	uint64_t line;	     /* number of the line at `at`, from 1 */
 	uint64_t entries;
 	bool headed;
 	struct buf path;
@@ -106,7 +106,8 @@ static int read_head(struct manifest_reader *r, struct error *e)
 		return err_set(e, E_INPUT, "manifest: larger than %" PRIu64 " bytes",
 			MANIFEST_SIZE_MAX);
 	if (r->text.size < n || memcmp(r->text.data, MANIFEST_HEADER, n) != 0)
-		return err_set(e, E_INPUT, "manifest line 1: not \"osupdate-manifest 1\"");
+		return err_set(
+			e, E_INPUT, "manifest line 1: not \"osupdate-manifest 1\"");
 	r->at = n;
 	r->line = 2;
 	return 0;
@@ -145,7 +146,8 @@ static const char *read_inode(const struct field f[FIELDS], struct entry *ret)
 	return NULL;
 }
 
-static const char *read_target(struct manifest_reader *r, struct field f, struct entry *ret)
+static const char *read_target(
+	struct manifest_reader *r, struct field f, struct entry *ret)
 {
 	buf_reset(&r->target);
 	if (!field_unescape(f, &r->target))
@@ -156,8 +158,8 @@ static const char *read_target(struct manifest_reader *r, struct field f, struct
 	return NULL;
 }
 
-static const char *read_reference(struct manifest_reader *r, const struct field f[FIELDS],
-	struct entry *ret)
+static const char *read_reference(
+	struct manifest_reader *r, const struct field f[FIELDS], struct entry *ret)
 {
 	if (ret->type != ENTRY_FILE && !field_is(f[5], "-"))
 		return "only a file has a size";
@@ -171,7 +173,8 @@ static const char *read_reference(struct manifest_reader *r, const struct field 
 		return read_target(r, f[6], ret);
 	case ENTRY_CHAR:
 	case ENTRY_BLOCK:
-		return field_device(f[6], &ret->major, &ret->minor) ? NULL : "bad device number";
+		return field_device(f[6], &ret->major, &ret->minor) ? NULL
+								    : "bad device number";
 	case ENTRY_DIR:
 	case ENTRY_FIFO:
 		return field_is(f[6], "-") ? NULL : "reference where none belongs";
@@ -187,8 +190,8 @@ static const char *read_path(struct manifest_reader *r, struct field f)
 	return path_fault(r->path.data ? r->path.data : "", r->path.size);
 }
 
-static const char *read_fields(struct manifest_reader *r, struct bytes line,
-	struct entry *ret)
+static const char *read_fields(
+	struct manifest_reader *r, struct bytes line, struct entry *ret)
 {
 	const char *at = (const char *)line.data;
 	const char *end = at + line.size;
@@ -210,8 +213,8 @@ static const char *read_fields(struct manifest_reader *r, struct bytes line,
 	return why ? why : read_reference(r, f, ret);
 }
 
-static const char *read_piece(struct manifest_reader *r, struct bytes line,
-	struct entry *ret, uint64_t *left)
+static const char *read_piece(
+	struct manifest_reader *r, struct bytes line, struct entry *ret, uint64_t *left)
 {
 	const char *at = (const char *)line.data + 2;
 	const char *end = (const char *)line.data + line.size;
@@ -234,8 +237,8 @@ static const char *read_piece(struct manifest_reader *r, struct bytes line,
 	return NULL;
 }
 
-static const char *read_xattr(struct manifest_reader *r, struct bytes line,
-	struct entry *ret)
+static const char *read_xattr(
+	struct manifest_reader *r, struct bytes line, struct entry *ret)
 {
 	const char *at = (const char *)line.data + 2;
 	const char *end = (const char *)line.data + line.size;
@@ -257,7 +260,8 @@ static const char *read_xattr(struct manifest_reader *r, struct bytes line,
 	why = xattr_fault(r->arena.data + span->name);
 	if (why)
 		return why;
-	if (ret->n_xattrs > 0 && strcmp(r->arena.data + span[-1].name, r->arena.data + span->name) >= 0)
+	if (ret->n_xattrs > 0 &&
+		strcmp(r->arena.data + span[-1].name, r->arena.data + span->name) >= 0)
 		return "attributes not sorted";
 	buf_add(&r->arena, "", 1);
 	span->value = r->arena.size;
@@ -321,8 +325,8 @@ static const char *check_place(const struct manifest_reader *r, const struct ent
 {
 	if (r->entries == 0)
 		return entry->type == ENTRY_DIR && strcmp(entry->path, ".") == 0
-			? NULL
-			: "the first entry is not the root directory \".\"";
+			       ? NULL
+			       : "the first entry is not the root directory \".\"";
 	if (path_compare(r->before.data, entry->path) >= 0)
 		return "out of order, or twice";
 	if (!has_parent(r))
@@ -381,8 +385,8 @@ int manifest_next(struct manifest_reader *r, struct entry *ret, struct error *e)
 	return 1;
 }
 
-int manifest_at(struct manifest_reader *r, uint64_t offset, struct entry *ret,
-	struct error *e)
+int manifest_at(
+	struct manifest_reader *r, uint64_t offset, struct entry *ret, struct error *e)
 {
 	if (offset >= r->text.size)
 		return err_set(e, E_INPUT, "manifest: offset beyond its end");
@@ -390,8 +394,8 @@ int manifest_at(struct manifest_reader *r, uint64_t offset, struct entry *ret,
 	return read_entry(r, ret, e) > 0 ? 0 : E_INPUT;
 }
 
-int manifest_find(struct manifest_reader *r, const char *path, struct entry *ret,
-	struct error *e)
+int manifest_find(
+	struct manifest_reader *r, const char *path, struct entry *ret, struct error *e)
 {
 	int got;
 
