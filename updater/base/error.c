@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set_text(struct error *e, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void set_text(
+	struct error *e, const char *fmt, va_list ap)
 {
 	if (vsnprintf(e->text, sizeof(e->text), fmt, ap) < 0)
 		e->text[0] = '\0';
