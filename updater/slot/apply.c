@@ -54,9 +54,10 @@ static int unseal(int root, struct error *e)
 
 static int remove_all(struct apply *a, struct error *e)
 {
-	const char *end = a->plan->removals.data + a->plan->removals.size;
+	const struct buf *removals = &a->plan->removals;
 
-	for (const char *p = a->plan->removals.data; p < end; p += strlen(p) + 1) {
+	for (size_t at = 0; at < removals->size;) {
+		const char *p = removals->data + at;
 		const char *name;
 		int dirfd;
 		int r = check_stop(a, e);
@@ -67,6 +68,7 @@ static int remove_all(struct apply *a, struct error *e)
 			r = tree_remove(dirfd, name, e);
 		if (r < 0)
 			return err_prefix(e, r, "%s", p);
+		at += strlen(p) + 1;
 	}
 	writer_release(&a->w);
 	a->sums->removed = a->plan->removed;

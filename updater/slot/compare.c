@@ -105,7 +105,7 @@ static size_t count_listed(const struct entry *entry, const char *list, size_t s
 {
 	size_t count = 0;
 
-	for (const char *p = list; p < list + size; p += strlen(p) + 1)
+	for (const char *p = list; size > 0 && p < list + size; p += strlen(p) + 1)
 		if (strcmp(p, "security.selinux") != 0 || has_xattr(entry, p))
 			count++;
 	return count;

@@ -103,10 +103,12 @@ static bool parse_line(const char *s, size_t n, struct slot_record *rec)
 static bool parse(const struct buf *text, struct slot_record *rec)
 {
 	size_t head = sizeof(RECORD_HEADER) - 1;
-	const char *end = text->data + text->size;
+	const char *end;
 
-	if (text->size < head || memcmp(text->data, RECORD_HEADER, head) != 0 ||
-		end[-1] != '\n')
+	if (text->size < head)
+		return false;
+	end = text->data + text->size;
+	if (memcmp(text->data, RECORD_HEADER, head) != 0 || end[-1] != '\n')
 		return false;
 	for (const char *p = text->data + head; p < end;) {
 		size_t n = (size_t)((const char *)memchr(p, '\n', (size_t)(end - p)) - p);
