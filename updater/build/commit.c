@@ -201,6 +201,8 @@ static int sign(struct work *w, const struct oid *tree, struct buf *ret, struct 
 
 	r = stamp_print(&w->o->stamp, tree, w->has_parent ? &w->parent : NULL, &digest,
 		w->manifest.size, &payload, e);
+	if (r == 0 && sign_wants_touch(w->o->key))
+		progress_note(w->o->progress, "touch the token to sign");
 	if (r == 0)
 		r = sign_payload(w->o->key, buf_bytes(&payload), &armor, e);
 	if (r < 0)

@@ -28,7 +28,7 @@ int committed_open(git_repository *repo, const struct oid *id, struct committed 
 	if (r < 0)
 		return err_prefix(e, r, "commit %.12s is not a release", hex);
 	*ret = c;
-	c = (struct committed){ 0 };
+	memset(&c, 0, sizeof(c)); /* given away */
 	return 0;
 }
 
@@ -216,7 +216,7 @@ int committed_contents(
 	CLEANUP(ladder_release) struct ladder ladder = { 0 };
 	autoreader reader = NULL;
 	struct entry entry;
-	struct bytes text;
+	struct bytes text = { 0 };
 	int got = committed_manifest(c, &text, e);
 
 	if (got == 0)

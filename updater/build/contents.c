@@ -4,6 +4,8 @@
 
 #include "build/git.h"
 
+#define TOO_SHORT "shorter than its size: is it being written to?"
+
 void contents_init(struct contents *c, struct pack *pack, struct blobs *blobs,
 	git_odb *odb, const struct progress *progress)
 {
@@ -98,60 +100,75 @@ static int put_whole(struct contents *c, const struct input *in, size_t size,
 	return store(c, data, &ret->digest, ret_new, e);
 }
 
+/* A file over 16 MiB on its way through the window. */
+struct cutting {
+	struct digest_state whole;
+	size_t have;   /* bytes in the window */
+	uint64_t left; /* bytes still to be read */
+	struct content content;
+	size_t cap;
+	bool is_new;
+};
+
 /* Cut off and store the first piece of what the window holds. */
-static int put_piece(struct contents *c, size_t *have, struct digest_state *whole,
-	struct content *ret, size_t *cap, bool *ret_new, struct error *e)
+static int put_piece(struct contents *c, struct cutting *x, struct error *e)
 {
-	struct bytes data = { (unsigned char *)c->window, *have };
+	struct bytes data = { (unsigned char *)c->window, x->have };
 	struct piece piece;
+	bool is_new;
 	int r;
 
 	data.size = chunk_next(&c->chunker, data);
-	digest_update(whole, data.data, data.size);
+	digest_update(&x->whole, data.data, data.size);
 	piece.size = data.size;
 	piece.digest = digest_of(data);
-	r = store(c, data, &piece.digest, ret_new, e);
+	r = store(c, data, &piece.digest, &is_new, e);
 	if (r < 0)
 		return r;
-	ARRAY_GROW(ret->pieces, ret->n_pieces, *cap);
-	ret->pieces[ret->n_pieces++] = piece;
-	*have -= data.size;
-	memmove(c->window, c->window + data.size, *have);
+	x->is_new |= is_new;
+	ARRAY_GROW(x->content.pieces, x->content.n_pieces, x->cap);
+	x->content.pieces[x->content.n_pieces++] = piece;
+	x->have -= data.size;
+	memmove(c->window, c->window + data.size, x->have);
 	return 0;
+}
+
+static int fill_window(
+	struct contents *c, const struct input *in, struct cutting *x, struct error *e)
+{
+	size_t room = CHUNK_MAX - x->have;
+	size_t want = x->left < room ? (size_t)x->left : room;
+	size_t n;
+	int r = fill(in, c->window + x->have, want, &n, e);
+
+	if (r == 0 && n != want)
+		r = err_set(e, E_INPUT, TOO_SHORT);
+	x->have += n;
+	x->left -= n;
+	return r;
 }
 
 static int put_pieces(struct contents *c, const struct input *in, uint64_t size,
 	struct content *ret, bool *ret_new, struct error *e)
 {
-	struct digest_state whole;
-	uint64_t left = size;
-	size_t have = 0;
-	size_t cap = 0;
+	struct cutting x = { .left = size };
+	int r = 0;
 
-	digest_start(&whole);
-	while (left > 0 || have > 0) {
-		size_t want = left < CHUNK_MAX - have ? (size_t)left : CHUNK_MAX - have;
-		struct progress_event event = { "commit", "bytes", c->bytes + size - left,
-			0 };
-		bool piece_is_new;
-		size_t n;
-		int r = fill(in, c->window + have, want, &n, e);
+	digest_start(&x.whole);
+	while (r == 0 && (x.left > 0 || x.have > 0)) {
+		struct progress_event event = { "commit", "bytes", 0, 0 };
 
-		if (r == 0 && n != want)
-			r = err_set(e, E_INPUT,
-				"shorter than its size: is it being written to?");
-		have += n;
-		left -= n;
+		r = fill_window(c, in, &x, e);
 		if (r == 0)
-			r = put_piece(c, &have, &whole, ret, &cap, &piece_is_new, e);
+			r = put_piece(c, &x, e);
+		event.done = c->bytes + size - x.left;
 		if (r == 0)
 			r = progress_report(c->progress, &event, e);
-		if (r < 0)
-			return r;
-		*ret_new |= piece_is_new;
 	}
-	digest_finish(&whole, &ret->digest);
-	return 0;
+	digest_finish(&x.whole, &x.content.digest);
+	*ret = x.content;
+	*ret_new = x.is_new;
+	return r;
 }
 
 int contents_put(struct contents *c, const struct input *in, uint64_t size,

@@ -81,7 +81,7 @@ int export_release(git_repository *repo, const struct oid *id, int fd,
 {
 	CLEANUP(export_clear) struct export x = { .fd = fd };
 	autoreader reader = NULL;
-	struct bytes manifest;
+	struct bytes manifest = { 0 };
 	struct entry entry;
 	int r = committed_open(repo, id, &x.release, e);
 	int got = 1;

@@ -41,8 +41,9 @@ static void usage(FILE *f)
 	(void)fputs("usage: git osupdate VERB ...\n\n", f);
 	for (size_t i = 0; i < N_VERBS; i++)
 		(void)fprintf(f, "  %-8s  %s\n", verbs[i].name, verbs[i].help);
-	(void)fputs(
-		"\nExit: 0 done, 1 failed, 2 nothing to do, 3 refused, 64 usage.\n", f);
+	(void)fputs("\nExit: 0 done, 1 failed, 2 nothing to do, 3 refused, 4 branch "
+		    "moved, 64 usage.\n",
+		f);
 }
 
 static void on_signal(int sig)

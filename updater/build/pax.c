@@ -112,7 +112,7 @@ static bool strip(struct bytes *key, const char *text)
 
 static int set_text(char **place, struct bytes value, struct error *e)
 {
-	if (memchr(value.data, '\0', value.size))
+	if (value.size && memchr(value.data, '\0', value.size))
 		return err_set(e, E_INPUT, "a name with a NUL byte in the tar");
 	free(*place);
 	*place = xstrndup((const char *)value.data, value.size);
@@ -162,14 +162,15 @@ static int add_xattr(
 	autobuf text = { 0 };
 
 	unescape(name, gnu, &text);
-	if (memchr(text.data, '\0', text.size))
+	if (text.size && memchr(text.data, '\0', text.size))
 		return err_set(
 			e, E_INPUT, "an attribute's name with a NUL byte in the tar");
 	/* libarchive writes both forms of one attribute. */
 	for (size_t i = 0; i < p->attributes.n_xattrs; i++) {
 		const struct xattr *x = &p->attributes.xattrs[i];
 
-		if (strcmp(x->name, text.data) == 0 && x->size == value.size &&
+		if (strcmp(x->name, text.data ? text.data : "") == 0 &&
+			x->size == value.size &&
 			memcmp(x->value, value.data, value.size) == 0)
 			return 0;
 	}
@@ -228,7 +229,7 @@ static int take(struct record rec, struct pax *p, struct error *e)
 
 int pax_read(struct bytes records, struct pax *p, struct error *e)
 {
-	struct record rec;
+	struct record rec = { 0 };
 	int got;
 
 	while ((got = next_record(&records, &rec, e)) > 0) {
@@ -242,7 +243,7 @@ int pax_read(struct bytes records, struct pax *p, struct error *e)
 
 int pax_check_global(struct bytes records, struct error *e)
 {
-	struct record rec;
+	struct record rec = { 0 };
 	int got;
 
 	while ((got = next_record(&records, &rec, e)) > 0) {

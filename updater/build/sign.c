@@ -2,6 +2,7 @@
 /* See sign.h. */
 #include "build/sign.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "base/io.h"
@@ -23,6 +24,17 @@ int sign_check_key(const char *key, struct error *e)
 	if (access(key, R_OK) < 0)
 		return err_sys(e, "--key %s", key);
 	return 0;
+}
+
+bool sign_wants_touch(const char *key)
+{
+	size_t n = strlen(key);
+	bool public = n > 4 && strcmp(key + n - 4, ".pub") == 0;
+	autofree char *name = public ? xstrdup(key) : xasprintf("%s.pub", key);
+	autobuf text = { 0 };
+
+	return io_read_file_at(AT_FDCWD, name, ARMOR_MAX, &text, NULL) == 0 &&
+	       text.size > 3 && memcmp(text.data, "sk-", 3) == 0;
 }
 
 static int payload_file(struct bytes payload, int *ret, struct error *e)

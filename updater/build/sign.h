@@ -6,11 +6,16 @@
 #ifndef BUILD_SIGN_H
 #define BUILD_SIGN_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 
 /* Is `key` a file that can be read?  Before hours of work, not after. */
 int sign_check_key(const char *key, struct error *e);
+
+/* Does the public half say that a token signs, which waits to be touched? */
+bool sign_wants_touch(const char *key);
 
 /*
  * Append the armor (without a newline at its end) over `payload` in namespace git.

@@ -226,7 +226,7 @@ int source_read_tar(struct source *s, int fd, struct error *e)
 	autounpack unpack = NULL;
 	struct tar t = { .source = s };
 	int got = 1;
-	int r = unpack_new(fd, &unpack, e);
+	int r = unpack_new(fd, s->progress, &unpack, e);
 
 	t.unpack = unpack;
 	while (r == 0 && got > 0) {

@@ -147,11 +147,11 @@ int leaves_of_manifest(struct bytes manifest, const struct blobs *blobs,
 	autoreader reader = manifest_reader_new(manifest);
 	autoreader side = manifest_reader_new(manifest);
 	autoleaves leaves = { 0 };
-	struct entry entry;
+	struct entry entry = { 0 };
 	int got;
 
 	while ((got = manifest_next(reader, &entry, e)) > 0) {
-		struct entry target;
+		struct entry target = { 0 };
 		int r = 0;
 
 		if (entry.type == ENTRY_HARD) {

@@ -21,6 +21,10 @@
 #define AT_TYPE 156
 
 struct unpack {
+	int fd;
+	const volatile sig_atomic_t *stop; /* may be NULL */
+	bool stopped;
+	unsigned char *block; /* READ_SIZE bytes */
 	struct archive *outer;
 	struct archive *inner;
 	unsigned char *window; /* a ring */
@@ -28,11 +32,14 @@ struct unpack {
 	uint64_t left;	       /* bytes the current entry still has to give */
 };
 
-static int fail(struct archive *a, const char *what, struct error *e)
+static int fail(
+	const struct unpack *u, struct archive *a, const char *what, struct error *e)
 {
 	const char *why = archive_error_string(a);
 	autobuf shown = { 0 };
 
+	if (u->stopped)
+		return err_set(e, E_INTERRUPTED, "interrupted");
 	text_escape(&shown, bytes_of(why ? why : "unknown error"), false);
 	return err_set(e, E_INPUT, "%s: %s", what, shown.data);
 }
@@ -87,30 +94,64 @@ static la_ssize_t give(struct archive *inner, void *ctx, const void **ret)
 	return (la_ssize_t)n;
 }
 
-int unpack_new(int fd, struct unpack **ret, struct error *e)
+/* libarchive's own reader would go on after a signal. */
+static la_ssize_t read_block(struct archive *outer, void *ctx, const void **ret)
 {
-	autounpack u = xcalloc(1, sizeof(*u));
+	struct unpack *u = ctx;
+
+	*ret = u->block;
+	for (;;) {
+		ssize_t n = -1;
+
+		errno = EINTR;
+		u->stopped = u->stop && *u->stop;
+		if (!u->stopped)
+			n = read(u->fd, u->block, READ_SIZE);
+		if (n >= 0)
+			return n;
+		if (errno == EINTR && !u->stopped)
+			continue;
+		archive_set_error(outer, errno, "read: %s", strerror(errno));
+		return -1;
+	}
+}
+
+static int open_outer(struct unpack *u, struct error *e)
+{
 	struct archive_entry *entry;
 	int r;
 
+	(void)archive_read_support_filter_all(u->outer); /* warns of those it runs */
+	(void)archive_read_support_format_raw(u->outer);
+	(void)archive_read_support_format_empty(u->outer);
+	r = archive_read_open2(u->outer, u, NULL, read_block, NULL, NULL);
+	if (r >= ARCHIVE_WARN)
+		r = archive_read_next_header(u->outer, &entry);
+	if (r == ARCHIVE_EOF)
+		return err_set(e, E_INPUT, "empty, not a tar");
+	return r < ARCHIVE_WARN ? fail(u, u->outer, "not readable as a tar", e) : 0;
+}
+
+int unpack_new(
+	int fd, const struct progress *progress, struct unpack **ret, struct error *e)
+{
+	autounpack u = xcalloc(1, sizeof(*u));
+	int r;
+
+	u->fd = fd;
+	u->stop = progress ? progress->stop : NULL;
+	u->block = xmalloc(READ_SIZE);
 	u->window = xmalloc(WINDOW);
 	u->outer = archive_read_new();
 	u->inner = archive_read_new();
 	if (!u->outer || !u->inner)
 		return err_set(e, E_SYSTEM, "libarchive: out of memory");
-	(void)archive_read_support_filter_all(u->outer); /* warns of those it runs */
-	(void)archive_read_support_format_raw(u->outer);
-	(void)archive_read_support_format_empty(u->outer);
 	(void)archive_read_support_format_tar(u->inner);
-	r = archive_read_open_fd(u->outer, fd, READ_SIZE);
-	if (r == ARCHIVE_OK)
-		r = archive_read_next_header(u->outer, &entry);
-	if (r == ARCHIVE_EOF)
-		return err_set(e, E_INPUT, "empty, not a tar");
-	if (r < ARCHIVE_WARN)
-		return fail(u->outer, "not readable as a tar", e);
+	r = open_outer(u, e);
+	if (r < 0)
+		return r;
 	if (archive_read_open2(u->inner, u, NULL, give, NULL, NULL) < ARCHIVE_WARN)
-		return fail(u->inner, "not readable as a tar", e);
+		return fail(u, u->inner, "not readable as a tar", e);
 	*ret = take_ptr(&u);
 	return 0;
 }
@@ -124,6 +165,7 @@ void unpack_free(struct unpack *u)
 	if (u->outer)
 		(void)archive_read_free(u->outer);
 	free(u->window);
+	free(u->block);
 	free(u);
 }
 
@@ -214,7 +256,7 @@ static int check_end(struct unpack *u, struct error *e)
 			e, E_INPUT, "the tar ends without its end mark; is it cut off?");
 	while ((n = give(u->inner, u, &data)) > 0)
 		;
-	return n < 0 ? fail(u->inner, "tar", e) : 0;
+	return n < 0 ? fail(u, u->inner, "tar", e) : 0;
 }
 
 int unpack_next(struct unpack *u, struct archive_entry **ret, struct pax *ret_pax,
@@ -230,7 +272,7 @@ int unpack_next(struct unpack *u, struct archive_entry **ret, struct pax *ret_pa
 	if (r == ARCHIVE_EOF)
 		return check_end(u, e);
 	if (r < ARCHIVE_WARN)
-		return fail(u->inner, "tar", e);
+		return fail(u, u->inner, "tar", e);
 	u->left =
 		archive_entry_size_is_set(*ret) ? (uint64_t)archive_entry_size(*ret) : 0;
 	r = read_headers(u, ret_pax, e);
@@ -252,7 +294,7 @@ int unpack_read(void *ctx, void *data, size_t size, size_t *ret_n, struct error 
 		size = (size_t)u->left;
 	n = archive_read_data(u->inner, data, size);
 	if (n < 0)
-		return fail(u->inner, "tar", e);
+		return fail(u, u->inner, "tar", e);
 	if (n == 0) {
 		/* A hole at the end: a tar that is cut off was an error above. */
 		memset(data, 0, size);

@@ -13,8 +13,12 @@
 
 struct unpack;
 
-/* `fd` is borrowed.  Errors: E_INPUT no tar, E_SYSTEM. */
-int unpack_new(int fd, struct unpack **ret, struct error *e);
+/*
+ * `fd` is borrowed; so is `progress` (may be NULL), which can stop even a read of a pipe
+ * that gives nothing.  Errors: E_INPUT no tar, E_SYSTEM, E_INTERRUPTED.
+ */
+int unpack_new(
+	int fd, const struct progress *progress, struct unpack **ret, struct error *e);
 void unpack_free(struct unpack *u);
 static inline void unpack_cleanup(struct unpack **u)
 {

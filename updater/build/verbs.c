@@ -157,7 +157,7 @@ int verb_commit(struct term *t, int argc, char **argv, struct error *e)
 {
 	struct commit_args args = { .o = { .progress = &t->progress } };
 	autogit(git_repository) repo = NULL;
-	struct commit_sums sums;
+	struct commit_sums sums = { 0 };
 	int r = commit_arguments(&args, argc, argv, e);
 
 	if (r == 0)
