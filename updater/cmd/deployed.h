@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Installing a named release and saying what came of it: `install` and `rollback RELEASE`. */
+/* Installing a named release and saying what came of it: `install` and `rollback
+ * RELEASE`. */
 #ifndef CMD_DEPLOYED_H
 #define CMD_DEPLOYED_H
 

@@ -69,7 +69,8 @@ int lookup_slot_manifest(const struct device *d, int slot, const struct release 
 		return err_prefix(e, r, "slot %s: manifest", name);
 	digest = digest_of(map);
 	if (!digest_equal(&digest, &release_info(rel)->manifest))
-		return err_set(e, E_INPUT, "slot %s: its manifest is not the one that was signed", name);
+		return err_set(e, E_INPUT,
+			"slot %s: its manifest is not the one that was signed", name);
 	r = manifest_check(map, &sums, e);
 	if (r < 0)
 		return err_prefix(e, r, "slot %s: manifest", name);
@@ -78,15 +79,16 @@ int lookup_slot_manifest(const struct device *d, int slot, const struct release 
 	return 0;
 }
 
-int lookup_manifest(struct device *d, const char *name, struct found *ret, struct error *e)
+int lookup_manifest(
+	struct device *d, const char *name, struct found *ret, struct error *e)
 {
 	struct error why = { 0 };
 	int r = lookup_release(d, name, ret, e);
 
 	if (r < 0)
 		return r;
-	if (ret->slot >= 0 &&
-		lookup_slot_manifest(d, ret->slot, ret->release, &ret->manifest, &why) == 0)
+	if (ret->slot >= 0 && lookup_slot_manifest(d, ret->slot, ret->release,
+				      &ret->manifest, &why) == 0)
 		return 0;
 	ret->slot = SLOT_NONE;
 	r = offer_manifest(d, ret->release, &ret->manifest, e);
@@ -96,8 +98,8 @@ int lookup_manifest(struct device *d, const char *name, struct found *ret, struc
 }
 
 /* The entry that has the contents: of an h the first of its group. */
-static int find_file(const struct found *f, const char *path, struct manifest_reader *reader,
-	struct entry *ret, struct error *e)
+static int find_file(const struct found *f, const char *path,
+	struct manifest_reader *reader, struct entry *ret, struct error *e)
 {
 	int r = manifest_find(reader, path, ret, e);
 
@@ -170,14 +172,17 @@ static int from_store(struct device *d, const struct found *f, const struct entr
 	struct buf *out, struct error *e)
 {
 	struct one_content one = { .entry = entry, .out = out };
-	const struct contents contents = {
-		.next = one_next, .begin = one_begin, .data = one_data, .end = one_end, .ctx = &one
-	};
+	const struct contents contents = { .next = one_next,
+		.begin = one_begin,
+		.data = one_data,
+		.end = one_end,
+		.ctx = &one };
 	struct store *store;
 	int r = device_store(d, &store, e);
 
 	return r < 0 ? r
-		     : store_contents(store, &release_info(f->release)->commit, &contents, e);
+		     : store_contents(
+			       store, &release_info(f->release)->commit, &contents, e);
 }
 
 static int from_slot(struct device *d, const struct found *f, const struct entry *entry,
@@ -198,8 +203,8 @@ static int from_slot(struct device *d, const struct found *f, const struct entry
 	return r;
 }
 
-int lookup_file(struct device *d, const struct found *f, const char *path, struct buf *out,
-	struct error *e)
+int lookup_file(struct device *d, const struct found *f, const char *path,
+	struct buf *out, struct error *e)
 {
 	autoreader reader = manifest_reader_new(f->manifest);
 	struct entry entry;
@@ -209,7 +214,8 @@ int lookup_file(struct device *d, const struct found *f, const char *path, struc
 	if (r < 0)
 		return r;
 	buf_reset(out);
-	r = f->slot >= 0 ? from_slot(d, f, &entry, out, e) : from_store(d, f, &entry, out, e);
+	r = f->slot >= 0 ? from_slot(d, f, &entry, out, e)
+			 : from_store(d, f, &entry, out, e);
 	if (r < 0)
 		return err_prefix(e, r, "%s", path);
 	got = digest_of(buf_bytes(out));

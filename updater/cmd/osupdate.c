@@ -23,12 +23,15 @@ static const struct verb {
 	{ "update", verb_update, "fetch, verify, write, arm  [--reboot] [--full-check]" },
 	{ "install", verb_install, "install one release by name  [--slot NAME] RELEASE" },
 	{ "confirm", verb_confirm, "mark the booted slot good" },
-	{ "rollback", verb_rollback, "go back to the other slot, or to RELEASE  [--force]" },
-	{ "verify", verb_verify, "compare a slot with its signed manifest  [--slot NAME]" },
+	{ "rollback", verb_rollback,
+		"go back to the other slot, or to RELEASE  [--force]" },
+	{ "verify", verb_verify,
+		"compare a slot with its signed manifest  [--slot NAME]" },
 	{ "log", verb_log, "the channel's releases, newest first  [-n N]" },
 	{ "diff", verb_diff, "what changed between releases  A [B] [-- PATH]" },
 	{ "show", verb_show, "one release in full  RELEASE" },
-	{ "config", verb_config, "config check: read the configuration and say what is wrong" },
+	{ "config", verb_config,
+		"config check: read the configuration and say what is wrong" },
 };
 
 static void usage(FILE *f)
@@ -38,8 +41,9 @@ static void usage(FILE *f)
 		f);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		(void)fprintf(f, "  %-9s %s\n", verbs[i].name, verbs[i].help);
-	(void)fputs("\nExit: 0 done, 1 failed, 2 nothing to do, 3 refused, 4 busy, 5 stale, "
-		    "64 usage.\n",
+	(void)fputs(
+		"\nExit: 0 done, 1 failed, 2 nothing to do, 3 refused, 4 busy, 5 stale, "
+		"64 usage.\n",
 		f);
 }
 
@@ -113,7 +117,8 @@ static int run_verb(struct cli *cli, int argc, char **argv)
 			}
 			return err_exit_code(r);
 		}
-	(void)fprintf(stderr, "osupdate: unknown verb \"%s\"; see osupdate --help\n", argv[0]);
+	(void)fprintf(
+		stderr, "osupdate: unknown verb \"%s\"; see osupdate --help\n", argv[0]);
 	return 64;
 }
 
@@ -143,7 +148,8 @@ int main(int argc, char **argv)
 		case 'p':
 			if (progress_of(optarg, &mode) == 0)
 				break;
-			(void)fprintf(stderr, "osupdate: --progress is auto, json or none\n");
+			(void)fprintf(
+				stderr, "osupdate: --progress is auto, json or none\n");
 			return 64;
 		case 'h':
 			usage(stdout);

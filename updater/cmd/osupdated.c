@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "base/subprocess.h"
 #include "base/text.h"
 #include "build-config.h"
+#include "cmd/reboot.h"
 #include "update/switch.h"
 #include "update/unattended.h"
 
@@ -23,12 +23,16 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-#define BACKOFF_FIRST_S   30
-#define REBOOT_TIMEOUT_MS 60000
-#define TICK_MS           1000
+#define BACKOFF_FIRST_S 30
+#define TICK_MS		1000
 
 /* syslog(3) priorities, which the journal takes from a "<N>" prefix (sd-daemon(3)). */
-enum priority { PRIORITY_ERROR = 3, PRIORITY_WARNING = 4, PRIORITY_NOTICE = 5, PRIORITY_INFO = 6 };
+enum priority {
+	PRIORITY_ERROR = 3,
+	PRIORITY_WARNING = 4,
+	PRIORITY_NOTICE = 5,
+	PRIORITY_INFO = 6
+};
 
 static volatile sig_atomic_t stop_asked;
 
@@ -36,7 +40,7 @@ struct daemon {
 	const char *config_file;
 	const char *booted;
 	bool reboot;
-	bool journal; /* stderr goes to the journal */
+	bool journal;	   /* stderr goes to the journal */
 	unsigned failures; /* in a row */
 	struct progress progress;
 };
@@ -62,7 +66,8 @@ static void say(const struct daemon *dm, enum priority priority, const char *fmt
 	va_end(ap);
 	text_escape(&safe, bytes_of(text), false);
 	if (dm->journal)
-		(void)fprintf(stderr, "<%d>%s\n", (int)priority, safe.data ? safe.data : "");
+		(void)fprintf(
+			stderr, "<%d>%s\n", (int)priority, safe.data ? safe.data : "");
 	else
 		(void)fprintf(stderr, "osupdated: %s\n", safe.data ? safe.data : "");
 }
@@ -86,8 +91,9 @@ static void on_progress(void *ctx, const struct progress_event *ev)
 	char text[128];
 
 	(void)ctx;
-	(void)snprintf(text, sizeof(text), "STATUS=%s: %" PRIu64 " of %" PRIu64 " %s\nWATCHDOG=1",
-		ev->step, ev->done, ev->total, ev->unit);
+	(void)snprintf(text, sizeof(text),
+		"STATUS=%s: %" PRIu64 " of %" PRIu64 " %s\nWATCHDOG=1", ev->step,
+		ev->done, ev->total, ev->unit);
 	notify(text);
 }
 
@@ -114,7 +120,8 @@ static void say_deployed(const struct daemon *dm, const struct device *d,
 {
 	switch (res->deploy.end) {
 	case DEPLOY_ARMED:
-		say(dm, PRIORITY_NOTICE, "release %s (serial %" PRIu64 ") is ready in slot %s: %s",
+		say(dm, PRIORITY_NOTICE,
+			"release %s (serial %" PRIu64 ") is ready in slot %s: %s",
 			res->release.version, res->release.serial,
 			d->config.slots[res->deploy.slot].name,
 			dm->reboot ? "rebooting" : "it is tried at the next boot");
@@ -125,18 +132,6 @@ static void say_deployed(const struct daemon *dm, const struct device *d,
 			res->release.version, res->release.serial);
 		break;
 	}
-}
-
-static int reboot_now(struct error *e)
-{
-	static const char *const argv[] = { "reboot", NULL };
-	const struct subprocess p = { .argv = argv, .stdin_fd = -1, .timeout_ms = REBOOT_TIMEOUT_MS };
-	int status;
-	int r = subprocess_run(&p, NULL, NULL, &status, e);
-
-	if (r == 0 && status != 0)
-		r = err_set(e, E_SYSTEM, "reboot failed with exit code %d", status);
-	return r;
 }
 
 /* One round.  *ret_interval is set as soon as the configuration could be read. */
@@ -171,19 +166,22 @@ static uint32_t next_wait(const struct daemon *dm, uint32_t interval)
 	uint32_t spread;
 
 	if (dm->failures > 0) {
-		wait = (uint64_t)BACKOFF_FIRST_S << (dm->failures < 16 ? dm->failures - 1 : 15);
+		wait = (uint64_t)BACKOFF_FIRST_S
+		       << (dm->failures < 16 ? dm->failures - 1 : 15);
 		if (wait > interval)
 			wait = interval;
 	}
 	spread = (uint32_t)(wait / 5);
-	return (uint32_t)(wait - spread / 2) + (spread ? randombytes_uniform(spread + 1) : 0);
+	return (uint32_t)(wait - spread / 2) +
+	       (spread ? randombytes_uniform(spread + 1) : 0);
 }
 
 static void wait_for(uint32_t seconds)
 {
 	for (uint32_t i = 0; i < seconds && !stop_asked; i++) {
 		alive();
-		(void)poll(NULL, 0, TICK_MS); /* a signal ends it early, which is the point */
+		(void)poll(NULL, 0,
+			TICK_MS); /* a signal ends it early, which is the point */
 	}
 }
 
@@ -195,7 +193,8 @@ static void handle(struct daemon *dm, int r, const struct error *e)
 	} else if (r == E_BUSY) {
 		say(dm, PRIORITY_INFO, "%s", e->text);
 	} else if (r < 0 && r != E_INTERRUPTED) {
-		say(dm, r == E_UNTRUSTED ? PRIORITY_WARNING : PRIORITY_ERROR, "%s", e->text);
+		say(dm, r == E_UNTRUSTED ? PRIORITY_WARNING : PRIORITY_ERROR, "%s",
+			e->text);
 		dm->failures++;
 	} else {
 		dm->failures = 0;
@@ -215,7 +214,8 @@ static void run(struct daemon *dm)
 		alive();
 		handle(dm, run_round(dm, &interval, &e), &e);
 		wait = next_wait(dm, interval);
-		(void)snprintf(status, sizeof(status), "STATUS=next look in %" PRIu32 " s", wait);
+		(void)snprintf(status, sizeof(status),
+			"STATUS=next look in %" PRIu32 " s", wait);
 		notify(status);
 		wait_for(wait);
 	}

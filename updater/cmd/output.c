@@ -11,9 +11,9 @@
 
 #include "base/text.h"
 
-#define BAR_WIDTH   24
-#define REDRAW_MS   100
-#define JSON_MS     250
+#define BAR_WIDTH 24
+#define REDRAW_MS 100
+#define JSON_MS	  250
 
 static int64_t now_ms(void)
 {
@@ -53,8 +53,8 @@ static void draw(struct output *o, const struct progress_event *ev, int64_t now)
 
 		for (size_t i = 0; i < BAR_WIDTH; i++)
 			bar[i] = i < full ? '#' : '-';
-		(void)fprintf(stderr, "\r\033[K%-7s [%s] %s of %s%s%s  %s/s", ev->step, bar, done,
-			total, bytes ? "" : " ", bytes ? "" : ev->unit, speed);
+		(void)fprintf(stderr, "\r\033[K%-7s [%s] %s of %s%s%s  %s/s", ev->step,
+			bar, done, total, bytes ? "" : " ", bytes ? "" : ev->unit, speed);
 		if (rate > 0 && ev->done < ev->total) {
 			unsigned left = (unsigned)((double)(ev->total - ev->done) / rate);
 
@@ -88,7 +88,8 @@ static void report(void *ctx, const struct progress_event *ev)
 	if (new_step) {
 		(void)snprintf(o->step, sizeof(o->step), "%s", ev->step);
 		o->step_start_ms = now;
-	} else if (!last && now - o->shown_ms < (o->mode == PROGRESS_JSON ? JSON_MS : REDRAW_MS)) {
+	} else if (!last &&
+		   now - o->shown_ms < (o->mode == PROGRESS_JSON ? JSON_MS : REDRAW_MS)) {
 		return;
 	}
 	o->shown_ms = now;
@@ -108,8 +109,8 @@ static void note(void *ctx, const char *text)
 	(void)fputc('\n', stderr);
 }
 
-void output_init(struct output *o, enum progress_mode mode,
-	const volatile sig_atomic_t *stop)
+void output_init(
+	struct output *o, enum progress_mode mode, const volatile sig_atomic_t *stop)
 {
 	*o = (struct output){
 		.mode = mode,

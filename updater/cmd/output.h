@@ -13,16 +13,16 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 
 struct output {
 	enum progress_mode mode;
-	bool terminal;      /* stderr is one, and the mode is auto */
-	bool line_open;     /* a progress line stands on the terminal */
-	char step[16];      /* the one being shown */
+	bool terminal;	/* stderr is one, and the mode is auto */
+	bool line_open; /* a progress line stands on the terminal */
+	char step[16];	/* the one being shown */
 	int64_t step_start_ms;
 	int64_t shown_ms;
 	struct progress progress; /* what the core is given */
 };
 
-void output_init(struct output *o, enum progress_mode mode,
-	const volatile sig_atomic_t *stop);
+void output_init(
+	struct output *o, enum progress_mode mode, const volatile sig_atomic_t *stop);
 /* Wipe the progress line before anything else is printed. */
 void output_settle(struct output *o);
 

@@ -9,7 +9,7 @@
 #include "cmd/lookup.h"
 #include "manifest/diff.h"
 
-#define DIFF_TEXT_MAX   (64u << 20)
+#define DIFF_TEXT_MAX	(64u << 20)
 #define DIFF_TIMEOUT_MS 60000
 
 static const char usage[] = "diff A [B] [-- PATH]";
@@ -31,8 +31,12 @@ static void print_flags(const struct change *c)
 		unsigned flag;
 		const char *name;
 	} names[] = {
-		{ CHANGE_TYPE, "type" }, { CHANGE_CONTENT, "content" }, { CHANGE_MODE, "mode" },
-		{ CHANGE_OWNER, "owner" }, { CHANGE_XATTR, "xattr" }, { CHANGE_MTIME, "mtime" },
+		{ CHANGE_TYPE, "type" },
+		{ CHANGE_CONTENT, "content" },
+		{ CHANGE_MODE, "mode" },
+		{ CHANGE_OWNER, "owner" },
+		{ CHANGE_XATTR, "xattr" },
+		{ CHANGE_MTIME, "mtime" },
 	};
 	const char *between = "  (";
 
@@ -45,7 +49,8 @@ static void print_flags(const struct change *c)
 		else if (names[i].flag == CHANGE_MODE)
 			(void)printf(" %04o -> %04o", c->a->mode, c->b->mode);
 		else if (names[i].flag == CHANGE_OWNER)
-			(void)printf(" %u:%u -> %u:%u", c->a->uid, c->a->gid, c->b->uid, c->b->gid);
+			(void)printf(" %u:%u -> %u:%u", c->a->uid, c->a->gid, c->b->uid,
+				c->b->gid);
 		between = ", ";
 	}
 	(void)putchar(')');
@@ -68,8 +73,8 @@ static int print_change(void *ctx, const struct change *c, struct error *e)
 	return 0;
 }
 
-static int spool_text(struct device *d, const struct found *f, const char *path, int *ret_fd,
-	struct error *e)
+static int spool_text(struct device *d, const struct found *f, const char *path,
+	int *ret_fd, struct error *e)
 {
 	autobuf text = { 0 };
 	autofd fd = memfd_create("diff", MFD_CLOEXEC);
@@ -86,18 +91,21 @@ static int spool_text(struct device *d, const struct found *f, const char *path,
 	return r;
 }
 
-static int run_diff(const struct found *a, const struct found *b, const char *path, int fa,
-	int fb, struct error *e)
+static int run_diff(const struct found *a, const struct found *b, const char *path,
+	int fa, int fb, struct error *e)
 {
-	autofree char *label_a = xasprintf("%s\t%s", path, release_info(a->release)->version);
-	autofree char *label_b = xasprintf("%s\t%s", path, release_info(b->release)->version);
+	autofree char *label_a =
+		xasprintf("%s\t%s", path, release_info(a->release)->version);
+	autofree char *label_b =
+		xasprintf("%s\t%s", path, release_info(b->release)->version);
 	autofree char *file_a = xasprintf("/proc/%d/fd/%d", getpid(), fa);
 	autofree char *file_b = xasprintf("/proc/%d/fd/%d", getpid(), fb);
-	const char *const argv[] = { "diff", "-u", "--label", label_a, "--label", label_b, "--",
-		file_a, file_b, NULL };
-	const struct subprocess p = {
-		.argv = argv, .stdin_fd = -1, .stdout_max = DIFF_TEXT_MAX, .timeout_ms = DIFF_TIMEOUT_MS
-	};
+	const char *const argv[] = { "diff", "-u", "--label", label_a, "--label", label_b,
+		"--", file_a, file_b, NULL };
+	const struct subprocess p = { .argv = argv,
+		.stdin_fd = -1,
+		.stdout_max = DIFF_TEXT_MAX,
+		.timeout_ms = DIFF_TIMEOUT_MS };
 	autobuf out = { 0 };
 	autobuf err = { 0 };
 	int status;
@@ -151,7 +159,9 @@ static int diff(struct device *d, const struct names *n, struct error *e)
 {
 	autofound a = { .slot = SLOT_NONE };
 	autofound b = { .slot = SLOT_NONE };
-	const char *name_a = n->a ? n->a : d->booted >= 0 ? d->config.slots[d->booted].name : NULL;
+	const char *name_a = n->a	      ? n->a
+			     : d->booted >= 0 ? d->config.slots[d->booted].name
+					      : NULL;
 	uint64_t count = 0;
 	int r;
 

@@ -9,7 +9,7 @@
 #include "manifest/manifest.h"
 
 #define LOG_DEFAULT 20
-#define LOG_MAX     100000
+#define LOG_MAX	    100000
 
 struct log {
 	const struct device *device;
@@ -24,7 +24,8 @@ static void marks(const struct device *d, const struct release_info *info, bool 
 		if (d->records[i].contents == SLOT_SEALED &&
 			digest_equal(&d->records[i].identity, &info->identity))
 			buf_addf(out, "%s%s %s", out->size ? ", " : "",
-				i == d->booted ? "booted" : "slot", d->config.slots[i].name);
+				i == d->booted ? "booted" : "slot",
+				d->config.slots[i].name);
 	if (state_denied(&d->state, &info->identity))
 		buf_addf(out, "%sdenied", out->size ? ", " : "");
 	if (!trusted)
@@ -43,13 +44,14 @@ static int log_line(void *ctx, struct bytes commit, struct error *e)
 	char serial[24];
 	char hex[OID_HEX_MAX];
 	char when[TEXT_TIME_MAX];
-	bool trusted = release_verify(commit, NULL, 0, log->device->signers, &rel, &why) == 0;
+	bool trusted =
+		release_verify(commit, NULL, 0, log->device->signers, &rel, &why) == 0;
 	const char *cells[6];
 
 	if (trusted)
 		info = *release_info(rel);
 	else if (release_split_commit(commit, &payload, &armor, &why) < 0 ||
-		release_read_payload(buf_bytes(&payload), &info, &why) < 0)
+		 release_read_payload(buf_bytes(&payload), &info, &why) < 0)
 		(void)snprintf(info.version, sizeof(info.version), "?");
 	info.commit = oid_of("commit", commit);
 	oid_hex(&info.commit, hex);
@@ -68,10 +70,11 @@ static int log_line(void *ctx, struct bytes commit, struct error *e)
 
 int verb_log(struct cli *cli, int argc, char **argv, struct error *e)
 {
-	static const struct option options[] = { { "max-count", required_argument, NULL, 'n' },
-		{ 0 } };
-	static const char *const columns[] = { "SERIAL", "VERSION", "COMMIT", "TIME", "HERE",
-		"SUBJECT", NULL };
+	static const struct option options[] = {
+		{ "max-count", required_argument, NULL, 'n' }, { 0 }
+	};
+	static const char *const columns[] = { "SERIAL", "VERSION", "COMMIT", "TIME",
+		"HERE", "SUBJECT", NULL };
 	static const char usage[] = "log [-n N]";
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
 	uint64_t max = LOG_DEFAULT;
@@ -107,8 +110,8 @@ static void print_text(const char *name, const char *value)
 	(void)putchar('\n');
 }
 
-static void print_info(const struct device *d, const struct found *f,
-	const struct manifest_sums *sums)
+static void print_info(
+	const struct device *d, const struct found *f, const struct manifest_sums *sums)
 {
 	const struct release_info *info = release_info(f->release);
 	autobuf here = { 0 };
@@ -130,7 +133,8 @@ static void print_info(const struct device *d, const struct found *f,
 	digest_hex(&info->manifest, hex);
 	print_text("manifest", hex);
 	text_size(sums->file_bytes, text);
-	(void)printf("%-10s %" PRIu64 " entries, %s of files\n", "contents", sums->entries, text);
+	(void)printf("%-10s %" PRIu64 " entries, %s of files\n", "contents",
+		sums->entries, text);
 	marks(d, info, true, &here);
 	print_text("here", here.size ? here.data : "-");
 	print_text("subject", info->subject);

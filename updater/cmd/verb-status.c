@@ -14,19 +14,6 @@ struct view {
 	bool primary;
 };
 
-static const char *contents_name(enum slot_contents c)
-{
-	switch (c) {
-	case SLOT_EMPTY:
-		return "empty";
-	case SLOT_DIRTY:
-		return "dirty";
-	case SLOT_SEALED:
-		return "sealed";
-	}
-	return "empty";
-}
-
 /* What the boot loader says; a hook that fails costs "unknown", not the status. */
 static void look(struct device *d, struct view views[SLOT_COUNT])
 {
@@ -39,8 +26,9 @@ static void look(struct device *d, struct view views[SLOT_COUNT])
 		struct subject_text text;
 		struct hook_subject s = device_subject(d, i, &text);
 		enum boot_state boot;
-		bool tried = (d->state.phase == PHASE_ARMED || d->state.phase == PHASE_TRIAL) &&
-			i == device_target(d);
+		bool tried = (d->state.phase == PHASE_ARMED ||
+				     d->state.phase == PHASE_TRIAL) &&
+			     i == device_target(d);
 
 		views[i] = (struct view){
 			.boot = "unknown",
@@ -48,7 +36,9 @@ static void look(struct device *d, struct view views[SLOT_COUNT])
 			.primary = strcmp(primary, s.slot->bootname) == 0,
 		};
 		if (hook_get_state(&d->hook, &s, &boot, &why) == 0)
-			views[i].boot = boot == BOOT_BAD ? "bad" : tried ? "trial" : "good";
+			views[i].boot = boot == BOOT_BAD ? "bad"
+					: tried		 ? "trial"
+							 : "good";
 	}
 }
 
@@ -66,8 +56,8 @@ static json_t *json_release(const struct release_ref *ref)
 	char hex[OID_HEX_MAX];
 
 	oid_hex(&ref->commit, hex);
-	return json_pack("{s:s,s:s,s:I}", "commit", hex, "version", ref->version, "serial",
-		(json_int_t)ref->serial);
+	return json_pack("{s:s,s:s,s:I}", "commit", hex, "version", ref->version,
+		"serial", (json_int_t)ref->serial);
 }
 
 static json_t *json_slot(const struct device *d, int i, const struct view *v)
@@ -77,10 +67,10 @@ static json_t *json_slot(const struct device *d, int i, const struct view *v)
 	char hex[OID_HEX_MAX];
 
 	oid_hex(&rec->commit, hex);
-	return json_pack("{s:s,s:b,s:b,s:s,s:s,s:s?,s:s?,s:o}", "name", d->config.slots[i].name,
-		"booted", v->booted, "primary", v->primary, "boot", v->boot, "contents",
-		contents_name(rec->contents), "commit", known ? hex : NULL, "version",
-		known ? rec->version : NULL, "serial",
+	return json_pack("{s:s,s:b,s:b,s:s,s:s,s:s?,s:s?,s:o}", "name",
+		d->config.slots[i].name, "booted", v->booted, "primary", v->primary,
+		"boot", v->boot, "contents", slot_contents_name(rec->contents), "commit",
+		known ? hex : NULL, "version", known ? rec->version : NULL, "serial",
 		known ? json_integer((json_int_t)rec->serial) : json_null());
 }
 
@@ -108,8 +98,8 @@ static json_t *json_error(const struct state *st)
 		json_text(st->error_text));
 }
 
-static int print_json(const struct device *d, const struct view views[SLOT_COUNT],
-	struct error *e)
+static int print_json(
+	const struct device *d, const struct view views[SLOT_COUNT], struct error *e)
 {
 	json_t *slots = json_array();
 	json_t *root;
@@ -132,12 +122,11 @@ static int print_json(const struct device *d, const struct view views[SLOT_COUNT
 	return r < 0 ? err_set(e, E_SYSTEM, "status: JSON could not be written") : 0;
 }
 
-static int print_slots(const struct device *d, const struct view views[SLOT_COUNT],
-	struct error *e)
+static int print_slots(
+	const struct device *d, const struct view views[SLOT_COUNT], struct error *e)
 {
-	static const char *const columns[] = {
-		"SLOT", "BOOTED", "PRIMARY", "BOOT", "CONTENTS", "VERSION", "SERIAL", "COMMIT", NULL
-	};
+	static const char *const columns[] = { "SLOT", "BOOTED", "PRIMARY", "BOOT",
+		"CONTENTS", "VERSION", "SERIAL", "COMMIT", NULL };
 	struct libscols_table *t;
 	int r = table_new(columns, &t, e);
 
@@ -151,7 +140,7 @@ static int print_slots(const struct device *d, const struct view views[SLOT_COUN
 			views[i].booted ? "yes" : "-",
 			views[i].primary ? "yes" : "-",
 			views[i].boot,
-			contents_name(rec->contents),
+			slot_contents_name(rec->contents),
 			known ? rec->version : "-",
 			serial,
 			hex,
@@ -175,43 +164,48 @@ static void print_next(const struct device *d)
 	switch (st->phase) {
 	case PHASE_APPLYING:
 	case PHASE_ARMING:
-		(void)printf("next: `osupdate update` goes on with release %s in slot %s\n",
+		(void)printf(
+			"next: `osupdate update` goes on with release %s in slot %s\n",
 			st->release.version, st->target);
 		break;
 	case PHASE_ARMED:
-		(void)printf("next: reboot to try release %s in slot %s\n", st->release.version,
-			st->target);
+		(void)printf("next: reboot to try release %s in slot %s\n",
+			st->release.version, st->target);
 		break;
 	case PHASE_TRIAL:
 	case PHASE_CONFIRMING:
-		(void)printf("next: `osupdate confirm` release %s, or `osupdate rollback`\n",
+		(void)printf(
+			"next: `osupdate confirm` release %s, or `osupdate rollback`\n",
 			st->release.version);
 		break;
 	case PHASE_IDLE:
 	case PHASE_COUNT:
 		if (st->has_candidate)
-			(void)printf("next: `osupdate update` to release %s (serial %" PRIu64 ")\n",
+			(void)printf(
+				"next: `osupdate update` to release %s (serial %" PRIu64
+				")\n",
 				st->candidate.version, st->candidate.serial);
 		break;
 	}
 }
 
-static int print_text(const struct device *d, const struct view views[SLOT_COUNT],
-	struct error *e)
+static int print_text(
+	const struct device *d, const struct view views[SLOT_COUNT], struct error *e)
 {
 	const struct state *st = &d->state;
 	char when[TEXT_TIME_MAX];
 	int r;
 
-	(void)printf("%s, channel %s: booted %s, %s, floor %" PRIu64 "\n", d->config.product,
-		d->config.channel, d->booted >= 0 ? d->config.slots[d->booted].name : "none",
+	(void)printf("%s, channel %s: booted %s, %s, floor %" PRIu64 "\n",
+		d->config.product, d->config.channel,
+		d->booted >= 0 ? d->config.slots[d->booted].name : "none",
 		phase_name(st->phase), st->floor);
 	r = print_slots(d, views, e);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < st->n_denied; i++) {
-		(void)printf("denied: %s (serial %" PRIu64 "): ", st->denied[i].release.version,
-			st->denied[i].release.serial);
+		(void)printf("denied: %s (serial %" PRIu64 "): ",
+			st->denied[i].release.version, st->denied[i].release.serial);
 		output_foreign(stdout, st->denied[i].reason);
 		(void)putchar('\n');
 	}
@@ -227,7 +221,8 @@ static int print_text(const struct device *d, const struct view views[SLOT_COUNT
 
 int verb_status(struct cli *cli, int argc, char **argv, struct error *e)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+		{ 0 } };
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
 	struct view views[SLOT_COUNT];
 	bool json = false;

@@ -36,11 +36,13 @@ static void print_back(const struct device *d, enum rollback_end end)
 
 	switch (end) {
 	case ROLLBACK_DISARMED:
-		(void)printf("slot %s stays booted; the release in slot %s will not be tried\n",
+		(void)printf("slot %s stays booted; the release in slot %s will not be "
+			     "tried\n",
 			d->config.slots[d->booted].name, d->config.slots[other].name);
 		break;
 	case ROLLBACK_ABANDONED:
-		(void)printf("slot %s stays booted; slot %s is half written and will not be booted\n",
+		(void)printf("slot %s stays booted; slot %s is half written and will not "
+			     "be booted\n",
 			d->config.slots[d->booted].name, d->config.slots[other].name);
 		break;
 	case ROLLBACK_SWITCHED:
@@ -75,7 +77,8 @@ static int back_to(struct cli *cli, struct device *d, const char *name, struct e
 
 int verb_rollback(struct cli *cli, int argc, char **argv, struct error *e)
 {
-	static const struct option options[] = { { "force", no_argument, NULL, 'f' }, { 0 } };
+	static const struct option options[] = { { "force", no_argument, NULL, 'f' },
+		{ 0 } };
 	static const char usage[] = "rollback [--force] [RELEASE]";
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
 	enum rollback_end end;

@@ -4,15 +4,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/subprocess.h"
 #include "base/text.h"
 #include "cmd/cli.h"
 #include "cmd/deployed.h"
+#include "cmd/reboot.h"
 #include "update/offer.h"
 #include "update/policy.h"
 #include "update/unattended.h"
-
-#define REBOOT_TIMEOUT_MS 60000
 
 static int no_arguments(int argc, char **argv, const char *usage, struct error *e)
 {
@@ -25,8 +23,8 @@ static void print_candidate(const struct release_ref *ref)
 	char hex[OID_HEX_MAX];
 
 	oid_hex(&ref->commit, hex);
-	(void)printf("release %s (serial %" PRIu64 ", commit %.12s) is new\n", ref->version,
-		ref->serial, hex);
+	(void)printf("release %s (serial %" PRIu64 ", commit %.12s) is new\n",
+		ref->version, ref->serial, hex);
 }
 
 /* Is the tip here already?  Then it can be judged without a download. */
@@ -39,7 +37,8 @@ static int judge_tip(struct device *d, const struct oid *tip, struct error *e)
 	oid_hex(tip, hex);
 	r = offer_named(d, hex, false, &rel, e);
 	if (r == E_NOTFOUND) {
-		(void)printf("channel %s offers commit %.12s, not fetched yet: `osupdate fetch` "
+		(void)printf("channel %s offers commit %.12s, not fetched yet: `osupdate "
+			     "fetch` "
 			     "downloads and verifies it\n",
 			d->config.channel, hex);
 		return 0;
@@ -94,36 +93,26 @@ void deployed_print(const struct device *d, const struct release_ref *ref,
 	if (res->wrote)
 		(void)printf("slot %s: %" PRIu64 " written, %" PRIu64 " removed, %" PRIu64
 			     " kept (%s from the store, %s copied here)\n",
-			slot, res->sums.written, res->sums.removed, res->sums.kept, fetched, copied);
+			slot, res->sums.written, res->sums.removed, res->sums.kept,
+			fetched, copied);
 	switch (res->end) {
 	case DEPLOY_ARMED:
-		(void)printf("release %s (serial %" PRIu64 ") is ready in slot %s: reboot to try it\n",
+		(void)printf("release %s (serial %" PRIu64
+			     ") is ready in slot %s: reboot to try it\n",
 			ref->version, ref->serial, slot);
 		break;
 	case DEPLOY_CURRENT:
-		(void)printf("release %s (serial %" PRIu64 ") is in slot %s, which boots next\n",
+		(void)printf("release %s (serial %" PRIu64
+			     ") is in slot %s, which boots next\n",
 			ref->version, ref->serial, slot);
 		break;
 	case DEPLOY_RECORDED:
-		(void)printf("release %s (serial %" PRIu64
-			     ") has the contents that are booted: recorded, nothing written\n",
+		(void)printf(
+			"release %s (serial %" PRIu64
+			") has the contents that are booted: recorded, nothing written\n",
 			ref->version, ref->serial);
 		break;
 	}
-}
-
-static int reboot_now(struct error *e)
-{
-	static const char *const argv[] = { "reboot", NULL };
-	const struct subprocess p = {
-		.argv = argv, .stdin_fd = -1, .timeout_ms = REBOOT_TIMEOUT_MS
-	};
-	int status;
-	int r = subprocess_run(&p, NULL, NULL, &status, e);
-
-	if (r == 0 && status != 0)
-		r = err_set(e, E_SYSTEM, "reboot failed with exit code %d: reboot by hand", status);
-	return r;
 }
 
 int verb_update(struct cli *cli, int argc, char **argv, struct error *e)

@@ -33,8 +33,8 @@ static int verify(struct cli *cli, struct device *d, int slot, struct error *e)
 	if (r == 0)
 		r = lookup_slot_manifest(d, slot, rel, &manifest, e);
 	if (r == 0 && strcmp(release_info(rel)->product, d->config.product) != 0)
-		r = err_set(e, E_UNTRUSTED, "slot %s: its release is for product \"%s\"", name,
-			release_info(rel)->product);
+		r = err_set(e, E_UNTRUSTED, "slot %s: its release is for product \"%s\"",
+			name, release_info(rel)->product);
 	if (r == 0)
 		r = device_open_slot(d, slot, &root, e);
 	if (r == 0)
@@ -46,8 +46,10 @@ static int verify(struct cli *cli, struct device *d, int slot, struct error *e)
 	text_size(sums.bytes, size);
 	if (sums.differences > 0)
 		return err_set(e, E_INPUT,
-			"slot %s: %" PRIu64 " differences from release %s (serial %" PRIu64 ")", name,
-			sums.differences, release_info(rel)->version, release_info(rel)->serial);
+			"slot %s: %" PRIu64
+			" differences from release %s (serial %" PRIu64 ")",
+			name, sums.differences, release_info(rel)->version,
+			release_info(rel)->serial);
 	(void)printf("slot %s: release %s (serial %" PRIu64 ", signed by %s): %" PRIu64
 		     " entries, %s, zero differences",
 		name, release_info(rel)->version, release_info(rel)->serial,
@@ -60,7 +62,8 @@ static int verify(struct cli *cli, struct device *d, int slot, struct error *e)
 
 int verb_verify(struct cli *cli, int argc, char **argv, struct error *e)
 {
-	static const struct option options[] = { { "slot", required_argument, NULL, 's' }, { 0 } };
+	static const struct option options[] = { { "slot", required_argument, NULL, 's' },
+		{ 0 } };
 	static const char usage[] = "verify [--slot NAME]";
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
 	const char *name = NULL;

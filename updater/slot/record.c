@@ -142,7 +142,7 @@ int slot_record_load(
 
 /* --- writing ---------------------------------------------------------------------- */
 
-static const char *contents_text(enum slot_contents c)
+const char *slot_contents_name(enum slot_contents c)
 {
 	switch (c) {
 	case SLOT_EMPTY:
@@ -167,7 +167,8 @@ static void print(const struct slot_record *rec, struct buf *out)
 	buf_addf(out,
 		RECORD_HEADER "contents %s\nidentity %s\ncommit %s\nserial %" PRIu64
 			      "\ntime %" PRId64 "\nversion ",
-		contents_text(rec->contents), identity, commit, rec->serial, rec->time);
+		slot_contents_name(rec->contents), identity, commit, rec->serial,
+		rec->time);
 	text_escape(out, bytes_of(rec->version), true);
 	buf_addf(out, "\nmanifest %s\nuuid %s\n", manifest, rec->uuid);
 }

@@ -17,6 +17,9 @@
 
 enum slot_contents { SLOT_EMPTY, SLOT_DIRTY, SLOT_SEALED };
 
+/* "empty", "dirty", "sealed" */
+const char *slot_contents_name(enum slot_contents c);
+
 struct slot_record {
 	enum slot_contents contents;
 	/* of the release it holds (sealed) or was being given (dirty): */

@@ -17,9 +17,9 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "boot/hook.h"
+#include "update/config-value.h"
 
 #define CONFIG_MAX    65536 /* bytes */
-#define NAME_MAX_LEN  128   /* of product, channel */
 #define BLANKS	      " \t\r"
 #define SECTIONS_SEEN 5 /* update, paths, boot, two slots */
 
@@ -44,8 +44,7 @@ struct reading {
 struct key {
 	enum section section;
 	const char *name;
-	/* Returns what was wanted when `value` is none, NULL when it was taken. */
-	const char *(*take)(struct reading *in, const char *value, void *field);
+	const char *(*take)(const char *value, void *field); /* see config-value.h */
 	size_t offset; /* in struct config, or in struct slot */
 	bool required;
 };
@@ -63,142 +62,31 @@ __attribute__((format(printf, 2, 3))) static int complain(
 	return in->r;
 }
 
-/* --- values ----------------------------------------------------------------------- */
-
-static const char *take_text(struct reading *in, const char *value, void *field)
-{
-	(void)in;
-	for (const char *p = value; *p; p++)
-		if ((unsigned char)*p <= ' ' || *p == 0x7f)
-			return "text without blanks";
-	*(char **)field = xstrdup(value);
-	return NULL;
-}
-
-/* As the trailers of a release spell products and channels (a channel is a branch). */
-static const char *take_name(struct reading *in, const char *value, void *field)
-{
-	static const char wanted[] =
-		"a name of letters, digits and ._/- that git would take for a branch";
-	static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789._/-";
-	size_t n = strlen(value);
-
-	if (n > NAME_MAX_LEN || strspn(value, chars) != n || strchr("./-", value[0]) ||
-		strchr("./", value[n - 1]) || strstr(value, "..") ||
-		strstr(value, "//") || strstr(value, "/.") || strstr(value, "./") ||
-		strstr(value, "/-"))
-		return wanted;
-	return take_text(in, value, field);
-}
-
-static const char *take_path(struct reading *in, const char *value, void *field)
-{
-	(void)in;
-	if (value[0] != '/')
-		return "an absolute path";
-	*(char **)field = xstrdup(value);
-	return NULL;
-}
-
-static const char *take_hook(struct reading *in, const char *value, void *field)
-{
-	if (value[0] != '/' && (value[0] == '.' || strchr(value, '/')))
-		return "the name of an installed hook, or an absolute path";
-	return take_text(in, value, field);
-}
-
-static const char *take_seconds(const char *value, uint64_t max, int *ret_ms)
-{
-	uint64_t seconds;
-
-	if (!text_u64(value, strlen(value), max, &seconds) || seconds == 0)
-		return max == 600 ? "a number of seconds from 1 to 600"
-				  : "a number of seconds from 1 to 3600";
-	*ret_ms = (int)seconds * 1000;
-	return NULL;
-}
-
-static const char *take_stall(struct reading *in, const char *value, void *field)
-{
-	(void)in;
-	return take_seconds(value, 3600, field);
-}
-
-static const char *take_timeout(struct reading *in, const char *value, void *field)
-{
-	(void)in;
-	return take_seconds(value, 600, field);
-}
-
-static const char *take_interval(struct reading *in, const char *value, void *field)
-{
-	static const struct {
-		const char *name;
-		uint64_t seconds;
-	} units[] = { { "", 1 }, { "s", 1 }, { "min", 60 }, { "h", 3600 },
-		{ "d", 86400 } };
-	size_t digits = strspn(value, "0123456789");
-	uint64_t n;
-
-	(void)in;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(value + digits, units[i].name) != 0)
-			continue;
-		if (!text_u64(value, digits, 366 * UINT64_C(86400) / units[i].seconds,
-			    &n) ||
-			n == 0)
-			break;
-		*(uint32_t *)field = (uint32_t)(n * units[i].seconds);
-		return NULL;
-	}
-	return "a time like 90s, 15min, 6h or 1d, of at most 366d";
-}
-
-static const char *take_bool(struct reading *in, const char *value, void *field)
-{
-	(void)in;
-	if (strcmp(value, "yes") == 0 || strcmp(value, "true") == 0)
-		*(bool *)field = true;
-	else if (strcmp(value, "no") == 0 || strcmp(value, "false") == 0)
-		*(bool *)field = false;
-	else
-		return "yes or no";
-	return NULL;
-}
-
-static const char *take_bootname(struct reading *in, const char *value, void *field)
-{
-	(void)in;
-	if (!slot_name_valid(value))
-		return "a name of letters, digits and ._-, not starting with . or -";
-	(void)snprintf(field, SLOT_NAME_MAX + 1, "%s", value);
-	return NULL;
-}
-
 /* --- keys ------------------------------------------------------------------------- */
 
 #define CONFIG(field) offsetof(struct config, field)
 
 static const struct key keys[] = {
-	{ SECTION_UPDATE, "url", take_text, CONFIG(url), true },
-	{ SECTION_UPDATE, "channel", take_name, CONFIG(channel), false },
-	{ SECTION_UPDATE, "product", take_name, CONFIG(product), true },
-	{ SECTION_UPDATE, "ssh-key", take_path, CONFIG(ssh_key), false },
-	{ SECTION_UPDATE, "known-hosts", take_path, CONFIG(known_hosts), false },
-	{ SECTION_UPDATE, "ca", take_path, CONFIG(ca), false },
-	{ SECTION_UPDATE, "username", take_text, CONFIG(username), false },
-	{ SECTION_UPDATE, "password-file", take_path, CONFIG(password_file), false },
-	{ SECTION_UPDATE, "proxy", take_text, CONFIG(proxy), false },
-	{ SECTION_UPDATE, "stall-timeout", take_stall, CONFIG(stall_timeout_ms), false },
-	{ SECTION_UPDATE, "interval", take_interval, CONFIG(interval_s), false },
-	{ SECTION_UPDATE, "read-back", take_bool, CONFIG(read_back), false },
-	{ SECTION_PATHS, "state", take_path, CONFIG(state), false },
-	{ SECTION_PATHS, "signers", take_path, CONFIG(signers), false },
-	{ SECTION_BOOT, "hook", take_hook, CONFIG(hook), true },
-	{ SECTION_BOOT, "timeout", take_timeout, CONFIG(hook_timeout_ms), false },
-	{ SECTION_SLOT, "device", take_path, offsetof(struct slot, device), true },
-	{ SECTION_SLOT, "bootname", take_bootname, offsetof(struct slot, bootname),
+	{ SECTION_UPDATE, "url", config_take_text, CONFIG(url), true },
+	{ SECTION_UPDATE, "channel", config_take_name, CONFIG(channel), false },
+	{ SECTION_UPDATE, "product", config_take_name, CONFIG(product), true },
+	{ SECTION_UPDATE, "ssh-key", config_take_path, CONFIG(ssh_key), false },
+	{ SECTION_UPDATE, "known-hosts", config_take_path, CONFIG(known_hosts), false },
+	{ SECTION_UPDATE, "ca", config_take_path, CONFIG(ca), false },
+	{ SECTION_UPDATE, "username", config_take_text, CONFIG(username), false },
+	{ SECTION_UPDATE, "password-file", config_take_path, CONFIG(password_file),
+		false },
+	{ SECTION_UPDATE, "proxy", config_take_text, CONFIG(proxy), false },
+	{ SECTION_UPDATE, "stall-timeout", config_take_stall, CONFIG(stall_timeout_ms),
+		false },
+	{ SECTION_UPDATE, "interval", config_take_interval, CONFIG(interval_s), false },
+	{ SECTION_UPDATE, "read-back", config_take_bool, CONFIG(read_back), false },
+	{ SECTION_PATHS, "state", config_take_path, CONFIG(state), false },
+	{ SECTION_PATHS, "signers", config_take_path, CONFIG(signers), false },
+	{ SECTION_BOOT, "hook", config_take_hook, CONFIG(hook), true },
+	{ SECTION_BOOT, "timeout", config_take_timeout, CONFIG(hook_timeout_ms), false },
+	{ SECTION_SLOT, "device", config_take_path, offsetof(struct slot, device), true },
+	{ SECTION_SLOT, "bootname", config_take_bootname, offsetof(struct slot, bootname),
 		false },
 };
 
@@ -425,7 +313,7 @@ static int take_value(struct reading *in, const struct key *key, const char *val
 		return complain(in, "\"%s\" is there twice in [%s], first in line %u",
 			key->name, section_name(in->section), *seen);
 	*seen = in->line;
-	wanted = key->take(in, value, base + key->offset);
+	wanted = key->take(value, base + key->offset);
 	if (!wanted)
 		return 0;
 	text_escape(&shown, bytes_of(value), false);

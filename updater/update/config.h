@@ -24,15 +24,17 @@ struct config {
 	char *username;
 	char *password_file;
 	char *proxy;
-	int stall_timeout_ms;    /* key in seconds, default 60, 1..3600 */
-	uint32_t interval_s;     /* daemon: default 3600 ("90s", "15min", "6h", "1d" too) */
-	bool read_back;          /* default yes; yes/no/true/false */
+	int stall_timeout_ms; /* key in seconds, default 60, 1..3600 */
+	uint32_t interval_s;  /* daemon: default 3600 ("90s", "15min", "6h", "1d" too) */
+	bool read_back;	      /* default yes; yes/no/true/false */
 	/* [paths] */
 	char *state;   /* default /var/lib/osupdate */
-	char *signers; /* NULL: <state>/trust, seeded from /etc/osupdate/allowed_signers */
+	char *signers; /* NULL: <state>/trust, seeded from /etc/osupdate/allowed_signers
+			*/
 	/* [boot] */
-	char *hook;      /* required */
-	char **boot_keys; /* other keys of [boot] and values, NULL-terminated pairs, owned */
+	char *hook;	  /* required */
+	char **boot_keys; /* other keys of [boot] and values, NULL-terminated pairs, owned
+			   */
 	int hook_timeout_ms; /* key `timeout` in seconds, default 30, 1..600 */
 	/* [slot NAME] */
 	struct slot slots[SLOT_COUNT]; /* exactly two */

@@ -26,8 +26,8 @@ static int report_arm(struct device *d, uint64_t done, struct error *e)
 	return progress_report(d->progress, &event, e);
 }
 
-static int choose_target(struct device *d, const struct deploy *o, int *ret,
-	struct error *e)
+static int choose_target(
+	struct device *d, const struct deploy *o, int *ret, struct error *e)
 {
 	int r;
 
@@ -37,21 +37,23 @@ static int choose_target(struct device *d, const struct deploy *o, int *ret,
 			return r;
 		if (*ret == d->booted)
 			return err_set(e, E_UNTRUSTED,
-				"slot %s is booted: a running system is never overwritten; "
+				"slot %s is booted: a running system is never "
+				"overwritten; "
 				"name the other slot or none",
 				o->slot);
 		return 0;
 	}
 	if (d->booted == SLOT_NONE)
-		return err_set(e, E_USAGE, "nothing is booted: name the slot with --slot %s or --slot %s",
+		return err_set(e, E_USAGE,
+			"nothing is booted: name the slot with --slot %s or --slot %s",
 			d->config.slots[0].name, d->config.slots[1].name);
 	*ret = device_other(d->booted);
 	return 0;
 }
 
 /* The only sealed slot is all that boots: it is given up only by a person's --slot. */
-static int refuse_only_sealed(const struct device *d, const struct deploy *o, int target,
-	struct error *e)
+static int refuse_only_sealed(
+	const struct device *d, const struct deploy *o, int target, struct error *e)
 {
 	const struct slot_record *other = &d->records[device_other(target)];
 
@@ -94,7 +96,8 @@ static int begin(struct job *job, struct error *e)
 
 	if (device_step(d, EVENT_INSTALL) == ACTION_REFUSE)
 		return err_set(e, E_UNTRUSTED,
-			"slot %s is on trial: `osupdate confirm` or `osupdate rollback` first",
+			"slot %s is on trial: `osupdate confirm` or `osupdate rollback` "
+			"first",
 			d->state.target);
 	(void)snprintf(d->state.target, sizeof(d->state.target), "%s",
 		d->config.slots[job->target].name);
@@ -134,13 +137,16 @@ static int arm(struct device *d, int target, struct error *e)
 	int r;
 
 	if (d->state.arm_calls >= ARM_CALLS_MAX) {
-		state_deny(&d->state, &d->state.release, "the boot loader hook could not make it primary");
+		state_deny(&d->state, &d->state.release,
+			"the boot loader hook could not make it primary");
 		device_idle(d);
 		r = device_save(d, e);
 		return r < 0 ? r
 			     : err_set(e, E_UNTRUSTED,
-				       "the hook failed %d times to make slot %s primary: the "
-				       "release is denied (a person may still install it)",
+				       "the hook failed %d times to make slot %s "
+				       "primary: the "
+				       "release is denied (a person may still install "
+				       "it)",
 				       ARM_CALLS_MAX, s.slot->name);
 	}
 	d->state.arm_calls++;
@@ -157,8 +163,8 @@ static int arm(struct device *d, int target, struct error *e)
 }
 
 /* Provisioning: there is nothing to fall back to, so there is nothing to try. */
-static int make_current(struct device *d, int target, const struct release_info *info,
-	struct error *e)
+static int make_current(
+	struct device *d, int target, const struct release_info *info, struct error *e)
 {
 	struct subject_text text;
 	struct hook_subject s = device_subject(d, target, &text);
@@ -221,24 +227,27 @@ static int record_only(struct device *d, const struct release *rel, struct error
 	return device_save(d, e);
 }
 
-static bool same_contents(const struct device *d, const struct release_info *info,
-	const struct deploy *o)
+static bool same_contents(
+	const struct device *d, const struct release_info *info, const struct deploy *o)
 {
 	return d->booted >= 0 && !o->asked && d->state.phase == PHASE_IDLE &&
-		d->records[d->booted].contents == SLOT_SEALED &&
-		digest_equal(&d->records[d->booted].manifest, &info->manifest);
+	       d->records[d->booted].contents == SLOT_SEALED &&
+	       digest_equal(&d->records[d->booted].manifest, &info->manifest);
 }
 
 /* A person went back from what is booted: an update now would make it the fallback. */
-static int refuse_rolled_back(const struct device *d, const struct deploy *o,
-	struct error *e)
+static int refuse_rolled_back(
+	const struct device *d, const struct deploy *o, struct error *e)
 {
-	if (o->asked || d->booted == SLOT_NONE || d->records[d->booted].contents != SLOT_SEALED ||
+	if (o->asked || d->booted == SLOT_NONE ||
+		d->records[d->booted].contents != SLOT_SEALED ||
 		!state_denied(&d->state, &d->records[d->booted].identity))
 		return 0;
 	return err_set(e, E_UNTRUSTED,
-		"release %s was rolled back but is still booted: reboot into slot %s first",
-		d->records[d->booted].version, d->config.slots[device_other(d->booted)].name);
+		"release %s was rolled back but is still booted: reboot into slot %s "
+		"first",
+		d->records[d->booted].version,
+		d->config.slots[device_other(d->booted)].name);
 }
 
 static int write_slot(struct job *job, struct deploy_result *ret, struct error *e)
@@ -282,7 +291,8 @@ int deploy_release(struct device *d, const struct release *rel, const struct dep
 	*ret = (struct deploy_result){ .slot = job.target };
 	if (d->state.phase == PHASE_TRIAL || d->state.phase == PHASE_CONFIRMING)
 		return err_set(e, E_UNTRUSTED,
-			"slot %s is on trial: `osupdate confirm` or `osupdate rollback` first",
+			"slot %s is on trial: `osupdate confirm` or `osupdate rollback` "
+			"first",
 			d->state.target);
 	r = refuse_rolled_back(d, o, e);
 	if (r < 0)
@@ -308,7 +318,8 @@ int deploy_resume(struct device *d, struct error *e)
 	rec = &d->records[target];
 	if (rec->contents != SLOT_SEALED ||
 		!digest_equal(&rec->identity, &d->state.release.identity))
-		return 0; /* the slot is no longer what was sealed: the next deploy sees to it */
+		return 0; /* the slot is no longer what was sealed: the next deploy sees
+			     to it */
 	r = arm(d, target, e);
 	return r < 0 ? r : 1;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bring a verified release into the inactive slot and arm it: the one way a slot is written. */
+/* Bring a verified release into the inactive slot and arm it: the one way a slot is
+ * written. */
 #ifndef UPDATE_DEPLOY_H
 #define UPDATE_DEPLOY_H
 
@@ -8,14 +9,15 @@
 
 struct deploy {
 	const char *slot; /* named by a person, or NULL: the inactive one */
-	bool asked;       /* a person asked for exactly this release */
+	bool asked;	  /* a person asked for exactly this release */
 	bool full_check;
 };
 
 enum deploy_end {
-	DEPLOY_ARMED,    /* primary, on trial at the next boot */
-	DEPLOY_CURRENT,  /* nothing was booted: primary and good at once */
-	DEPLOY_RECORDED, /* same contents as the booted slot: noted, no write, no reboot */
+	DEPLOY_ARMED,	 /* primary, on trial at the next boot */
+	DEPLOY_CURRENT,	 /* nothing was booted: primary and good at once */
+	DEPLOY_RECORDED, /* same contents as the booted slot: noted, no write, no reboot
+			  */
 };
 
 struct deploy_result {

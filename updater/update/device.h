@@ -25,8 +25,8 @@ struct device {
 	struct signers *signers;
 	struct digest signers_digest; /* of the file they were read from */
 	int state_dirfd;
-	int lock_fd; /* -1: opened for reading */
-	int booted;  /* index into config.slots, or SLOT_NONE */
+	int lock_fd;	   /* -1: opened for reading */
+	int booted;	   /* index into config.slots, or SLOT_NONE */
 	bool booted_known; /* false: nobody could say (SLOT_NONE then) */
 	char boot_id[BOOT_ID_MAX];
 	struct store *store; /* started at the first use */
@@ -36,7 +36,7 @@ struct device {
 struct device_options {
 	const char *config_file;
 	const char *booted; /* NULL: find out; "none"; or a slot's name */
-	bool write;         /* take the lock; state may be changed */
+	bool write;	    /* take the lock; state may be changed */
 	const struct progress *progress;
 };
 
@@ -72,8 +72,8 @@ int device_target(const struct device *d);
 struct subject_text {
 	char commit[OID_HEX_MAX];
 };
-struct hook_subject device_subject(const struct device *d, int index,
-	struct subject_text *text);
+struct hook_subject device_subject(
+	const struct device *d, int index, struct subject_text *text);
 
 /* The store process, started when it is first needed. */
 int device_store(struct device *d, struct store **ret, struct error *e);
@@ -83,7 +83,7 @@ int device_store(struct device *d, struct store **ret, struct error *e);
 int device_open_slot(const struct device *d, int index, int *ret_root, struct error *e);
 
 /* The verified release a slot carries.  E_NOTFOUND when it carries none. */
-int device_slot_release(const struct device *d, int index, struct release **ret,
-	struct error *e);
+int device_slot_release(
+	const struct device *d, int index, struct release **ret, struct error *e);
 
 #endif

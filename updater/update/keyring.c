@@ -8,8 +8,8 @@
 
 #include "base/io.h"
 
-static int read_owned(int dirfd, const char *name, const char *shown, struct buf *ret,
-	struct error *e)
+static int read_owned(
+	int dirfd, const char *name, const char *shown, struct buf *ret, struct error *e)
 {
 	autofd fd = openat(dirfd, name, O_PATH | O_CLOEXEC);
 	int r;
@@ -22,8 +22,8 @@ static int read_owned(int dirfd, const char *name, const char *shown, struct buf
 	return io_read_file_at(dirfd, name, SIGNERS_FILE_MAX, ret, e);
 }
 
-static int revoke_from(struct device *d, int dirfd, const char *name, const char *shown,
-	struct error *e)
+static int revoke_from(
+	struct device *d, int dirfd, const char *name, const char *shown, struct error *e)
 {
 	autobuf text = { 0 };
 	int r = read_owned(dirfd, name, shown, &text, e);
@@ -35,8 +35,8 @@ static int revoke_from(struct device *d, int dirfd, const char *name, const char
 	return signers_revoke(d->signers, shown, buf_bytes(&text), e);
 }
 
-static int parse(struct device *d, const char *shown, const struct buf *text,
-	struct error *e)
+static int parse(
+	struct device *d, const char *shown, const struct buf *text, struct error *e)
 {
 	d->signers_digest = digest_of(buf_bytes(text));
 	return signers_parse(shown, buf_bytes(text), &d->signers, e);
@@ -62,10 +62,12 @@ static int seed(struct device *d, struct buf *text, struct error *e)
 
 	if (r < 0)
 		return err_prefix(e, r,
-			"no signers: put the builders' public keys there, or set `signers =`");
+			"no signers: put the builders' public keys there, or set "
+			"`signers =`");
 	if (d->lock_fd < 0)
 		return 0;
-	dir = openat(d->state_dirfd, "trust", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	dir = openat(
+		d->state_dirfd, "trust", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir < 0)
 		return err_sys(e, "%s/trust", d->config.state);
 	r = io_replace_at(dir, "allowed_signers", buf_bytes(text), 0644, e);
@@ -82,8 +84,9 @@ static int load_own(struct device *d, struct error *e)
 		r = seed(d, &text, e);
 	if (r == 0)
 		r = parse(d, shown, &text, e);
-	return r < 0 ? r : revoke_from(d, AT_FDCWD, "/etc/osupdate/revoked",
-		"/etc/osupdate/revoked", e);
+	return r < 0 ? r
+		     : revoke_from(d, AT_FDCWD, "/etc/osupdate/revoked",
+			       "/etc/osupdate/revoked", e);
 }
 
 int keyring_load(struct device *d, struct error *e)
@@ -91,7 +94,8 @@ int keyring_load(struct device *d, struct error *e)
 	autofree char *shown = xasprintf("%s/trust/revoked", d->config.state);
 	int r;
 
-	if (d->lock_fd >= 0 && mkdirat(d->state_dirfd, "trust", 0755) < 0 && errno != EEXIST)
+	if (d->lock_fd >= 0 && mkdirat(d->state_dirfd, "trust", 0755) < 0 &&
+		errno != EEXIST)
 		return err_sys(e, "%s/trust", d->config.state);
 	r = d->config.signers ? load_pinned(d, e) : load_own(d, e);
 	return r < 0 ? r : revoke_from(d, d->state_dirfd, "trust/revoked", shown, e);

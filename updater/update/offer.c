@@ -20,8 +20,8 @@ static int report_verify(struct device *d, uint64_t done, struct error *e)
 }
 
 /* Ask the store for one release and believe its signature only. */
-static int get(struct device *d, const char *selector, struct release **ret,
-	struct error *e)
+static int get(
+	struct device *d, const char *selector, struct release **ret, struct error *e)
 {
 	autoraw raw = { 0 };
 	struct store *store;
@@ -32,12 +32,13 @@ static int get(struct device *d, const char *selector, struct release **ret,
 	if (r == 0)
 		r = report_verify(d, 0, e);
 	if (r == 0)
-		r = release_verify(buf_bytes(&raw.commit), raw.tags, raw.n_tags, d->signers, ret, e);
+		r = release_verify(
+			buf_bytes(&raw.commit), raw.tags, raw.n_tags, d->signers, ret, e);
 	return r < 0 ? r : report_verify(d, 1, e);
 }
 
-static int get_tip(struct device *d, const struct oid *tip, struct release **ret,
-	struct error *e)
+static int get_tip(
+	struct device *d, const struct oid *tip, struct release **ret, struct error *e)
 {
 	char selector[SELECTOR_MAX];
 	char hex[OID_HEX_MAX];
@@ -93,15 +94,16 @@ bool offer_matches(const struct release_info *rel, const char *name)
 	return strcmp(rel->version, name) == 0;
 }
 
-static int get_named(struct device *d, const char *name, struct release **ret,
-	struct error *e)
+static int get_named(
+	struct device *d, const char *name, struct release **ret, struct error *e)
 {
 	char selector[SELECTOR_MAX];
 	uint64_t serial;
 	int r = E_NOTFOUND;
 
 	if (strlen(name) > RELEASE_VERSION_MAX)
-		return err_set(e, E_USAGE, "\"%.40s…\" is no version, serial or commit id", name);
+		return err_set(e, E_USAGE,
+			"\"%.40s…\" is no version, serial or commit id", name);
 	if (is_commit_id(name)) {
 		(void)snprintf(selector, sizeof(selector), "commit:%s", name);
 		return get(d, selector, ret, e);
@@ -133,7 +135,8 @@ int offer_named(struct device *d, const char *name, bool may_fetch, struct relea
 		return err_prefix(e, r, "release %s", name);
 	if (!offer_matches(release_info(rel), name))
 		return err_set(e, E_REMOTE,
-			"the store answered with release %s (serial %" PRIu64 ") when asked for %s",
+			"the store answered with release %s (serial %" PRIu64
+			") when asked for %s",
 			release_info(rel)->version, release_info(rel)->serial, name);
 	*ret = take_ptr(&rel);
 	return 0;
@@ -153,7 +156,8 @@ static int refuse_rotation(const struct device *d, struct bytes map, struct erro
 	if (entry.type == ENTRY_FILE && digest_equal(&entry.digest, &d->signers_digest))
 		return 0;
 	return err_set(e, E_UNTRUSTED,
-		"the release changes the signers (%s), which this version of osupdate cannot follow",
+		"the release changes the signers (%s), which this version of osupdate "
+		"cannot follow",
 		path);
 }
 
@@ -170,7 +174,8 @@ int offer_manifest(struct device *d, const struct release *rel, struct bytes *re
 	if (r == 0)
 		r = io_spool(d->state_dirfd, &spool, e);
 	if (r == 0)
-		r = store_manifest(store, &info->commit, &info->manifest, info->manifest_size, spool, e);
+		r = store_manifest(store, &info->commit, &info->manifest,
+			info->manifest_size, spool, e);
 	if (r == 0)
 		r = io_map(spool, &map, e);
 	if (r == 0)
@@ -184,8 +189,8 @@ int offer_manifest(struct device *d, const struct release *rel, struct bytes *re
 	return 0;
 }
 
-static int same_as_here(const struct device *d, const struct release_info *rel,
-	struct error *e)
+static int same_as_here(
+	const struct device *d, const struct release_info *rel, struct error *e)
 {
 	const struct slot_record *rec = d->booted >= 0 ? &d->records[d->booted] : NULL;
 
@@ -194,12 +199,15 @@ static int same_as_here(const struct device *d, const struct release_info *rel,
 		return err_set(e, E_NOTHING,
 			d->state.phase == PHASE_ARMED
 				? "release %s is ready in slot %s: reboot to try it"
-				: "release %s is on trial in slot %s: confirm it or roll back",
+				: "release %s is on trial in slot %s: confirm it or roll "
+				  "back",
 			rel->version, d->state.target);
-	if (rec && rec->contents == SLOT_SEALED && digest_equal(&rec->identity, &rel->identity) &&
+	if (rec && rec->contents == SLOT_SEALED &&
+		digest_equal(&rec->identity, &rel->identity) &&
 		!state_denied(&d->state, &rel->identity))
-		return err_set(e, E_NOTHING, "up to date: release %s (serial %" PRIu64 ")",
-			rel->version, rel->serial);
+		return err_set(e, E_NOTHING,
+			"up to date: release %s (serial %" PRIu64 ")", rel->version,
+			rel->serial);
 	return 0;
 }
 

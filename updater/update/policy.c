@@ -6,13 +6,13 @@
 
 #include "base/text.h"
 
-static int judge_place(const struct config *config, const struct release_info *rel,
-	struct error *e)
+static int judge_place(
+	const struct config *config, const struct release_info *rel, struct error *e)
 {
 	if (strcmp(rel->product, config->product) != 0)
 		return err_set(e, E_UNTRUSTED,
-			"release %s is for product \"%s\", this device is \"%s\"", rel->version,
-			rel->product, config->product);
+			"release %s is for product \"%s\", this device is \"%s\"",
+			rel->version, rel->product, config->product);
 	if (rel->n_channels == 0)
 		return 0;
 	for (size_t i = 0; i < rel->n_channels; i++)
@@ -23,8 +23,8 @@ static int judge_place(const struct config *config, const struct release_info *r
 }
 
 /* After a failed trial or a rollback only something newer is taken by itself. */
-static int judge_denials(const struct state *state, const struct release_info *rel,
-	struct error *e)
+static int judge_denials(
+	const struct state *state, const struct release_info *rel, struct error *e)
 {
 	const struct denial *d = state_denied(state, &rel->identity);
 
@@ -36,13 +36,15 @@ static int judge_denials(const struct state *state, const struct release_info *r
 	for (size_t i = 0; i < state->n_denied; i++)
 		if (rel->serial <= state->denied[i].release.serial)
 			return err_set(e, E_UNTRUSTED,
-				"release %s has serial %" PRIu64 ", not above the denied %" PRIu64,
-				rel->version, rel->serial, state->denied[i].release.serial);
+				"release %s has serial %" PRIu64
+				", not above the denied %" PRIu64,
+				rel->version, rel->serial,
+				state->denied[i].release.serial);
 	return 0;
 }
 
-static int judge_age(const struct state *state, const struct release_info *rel,
-	struct error *e)
+static int judge_age(
+	const struct state *state, const struct release_info *rel, struct error *e)
 {
 	char then[TEXT_TIME_MAX];
 	char now[TEXT_TIME_MAX];
@@ -50,15 +52,16 @@ static int judge_age(const struct state *state, const struct release_info *rel,
 	if (rel->serial <= state->floor)
 		return err_set(e, E_UNTRUSTED,
 			"release %s has serial %" PRIu64 ", not above the %" PRIu64
-			" confirmed here (a person may still `osupdate install %" PRIu64 "`)",
+			" confirmed here (a person may still `osupdate install %" PRIu64
+			"`)",
 			rel->version, rel->serial, state->floor, rel->serial);
 	if (rel->time >= state->floor_time)
 		return 0;
 	text_time(rel->time, then);
 	text_time(state->floor_time, now);
 	return err_set(e, E_UNTRUSTED,
-		"release %s was committed at %s, before the confirmed one (%s)", rel->version, then,
-		now);
+		"release %s was committed at %s, before the confirmed one (%s)",
+		rel->version, then, now);
 }
 
 int policy_judge(const struct config *config, const struct state *state,

@@ -26,7 +26,8 @@ static struct release *reread(struct device *d, int index)
 		slot_record_from(rec, rel);
 		rec->contents = SLOT_SEALED;
 		if (mount_uuid(slot->device, rec->uuid, &why) < 0)
-			rec->uuid[0] = '\0'; /* then there is no stat index for it either */
+			rec->uuid[0] =
+				'\0'; /* then there is no stat index for it either */
 	}
 	if (slot_record_save(d->state_dirfd, slot->name, rec, &why) < 0)
 		progress_note(d->progress, "slot %s: %s", slot->name, why.text);
@@ -42,7 +43,8 @@ static int recover_booted(struct device *d, struct error *e)
 
 	if (!rel) {
 		progress_note(d->progress,
-			"slot %s is booted but carries no release signed for this device: "
+			"slot %s is booted but carries no release signed for this "
+			"device: "
 			"the floor is unknown, any signed release will be accepted once",
 			slot->name);
 		return 0;
@@ -50,7 +52,8 @@ static int recover_booted(struct device *d, struct error *e)
 	d->state.floor = release_info(rel)->serial;
 	d->state.floor_time = release_info(rel)->time;
 	progress_note(d->progress,
-		"slot %s carries release %s (serial %" PRIu64 "), signature good: taken as confirmed",
+		"slot %s carries release %s (serial %" PRIu64
+		"), signature good: taken as confirmed",
 		slot->name, release_info(rel)->version, release_info(rel)->serial);
 	s = device_subject(d, d->booted, &text);
 	return hook_set_state(&d->hook, &s, BOOT_GOOD, e);
@@ -72,8 +75,10 @@ static int recover_inactive(struct device *d, int index, struct error *e)
 	if (r < 0 || boot == BOOT_GOOD)
 		return r;
 	state_set_release(&ref, rel);
-	state_deny(&d->state, &ref, "the boot loader calls its slot bad, and the state record was lost");
-	progress_note(d->progress, "slot %s: release %s is called bad by the boot loader: denied",
+	state_deny(&d->state, &ref,
+		"the boot loader calls its slot bad, and the state record was lost");
+	progress_note(d->progress,
+		"slot %s: release %s is called bad by the boot loader: denied",
 		s.slot->name, ref.version);
 	return 0;
 }
@@ -83,7 +88,8 @@ int recover_state(struct device *d, bool damaged, struct error *e)
 	int r = 0;
 
 	if (d->booted >= 0 || damaged)
-		progress_note(d->progress, "%s/state is %s: recovering from the slots themselves",
+		progress_note(d->progress,
+			"%s/state is %s: recovering from the slots themselves",
 			d->config.state, damaged ? "damaged" : "absent");
 	if (d->booted >= 0) {
 		r = recover_booted(d, e);

@@ -23,11 +23,14 @@ int switch_confirm(struct device *d, struct error *e)
 	int r;
 
 	if (d->booted == SLOT_NONE)
-		return err_set(e, E_UNTRUSTED, "nothing is booted, so there is nothing to confirm");
+		return err_set(e, E_UNTRUSTED,
+			"nothing is booted, so there is nothing to confirm");
 	if (device_step(d, EVENT_CONFIRM) == ACTION_REFUSE)
 		return err_set(e, E_UNTRUSTED,
-			"slot %s is booted, but the release to try is in slot %s (%s): reboot first",
-			d->config.slots[d->booted].name, st->target, phase_name(st->phase));
+			"slot %s is booted, but the release to try is in slot %s (%s): "
+			"reboot first",
+			d->config.slots[d->booted].name, st->target,
+			phase_name(st->phase));
 	if (st->phase != PHASE_CONFIRMING)
 		return mark_good(d, e);
 	r = device_save(d, e);
@@ -70,7 +73,8 @@ static int disarm(struct device *d, enum rollback_end *ret, struct error *e)
 	int target = device_target(d);
 	int r;
 
-	state_deny(&d->state, &d->state.release, "a person rolled it back before it was booted");
+	state_deny(&d->state, &d->state.release,
+		"a person rolled it back before it was booted");
 	r = device_save(d, e);
 	if (r == 0 && target >= 0)
 		r = set_state(d, target, BOOT_BAD, e);
@@ -85,8 +89,8 @@ static int disarm(struct device *d, enum rollback_end *ret, struct error *e)
 }
 
 /* Is there something to go back to?  *ret_good: the loader boots it without a trial. */
-static int check_other(struct device *d, int other, bool force, bool *ret_good,
-	struct error *e)
+static int check_other(
+	struct device *d, int other, bool force, bool *ret_good, struct error *e)
 {
 	const char *name = d->config.slots[other].name;
 	struct subject_text text;
@@ -104,8 +108,9 @@ static int check_other(struct device *d, int other, bool force, bool *ret_good,
 		return r;
 	if (boot != BOOT_GOOD && !force)
 		return err_set(e, E_UNTRUSTED,
-			"slot %s (release %s) is marked bad; use --force to try it all the same", name,
-			d->records[other].version);
+			"slot %s (release %s) is marked bad; use --force to try it all "
+			"the same",
+			name, d->records[other].version);
 	*ret_good = boot == BOOT_GOOD;
 	return 0;
 }
@@ -125,7 +130,8 @@ static int end_trial(struct device *d, int other, struct error *e)
 {
 	int r;
 
-	state_deny(&d->state, &d->state.release, "a person rolled it back during its trial");
+	state_deny(
+		&d->state, &d->state.release, "a person rolled it back during its trial");
 	r = device_save(d, e);
 	if (r == 0)
 		r = set_primary(d, other, e);
@@ -171,7 +177,8 @@ int switch_back(struct device *d, bool force, enum rollback_end *ret, struct err
 	int r;
 
 	if (d->booted == SLOT_NONE)
-		return err_set(e, E_UNTRUSTED, "nothing is booted, so there is nothing to go back from");
+		return err_set(e, E_UNTRUSTED,
+			"nothing is booted, so there is nothing to go back from");
 	if (machine_step(d->state.phase, EVENT_ROLLBACK).action == ACTION_DISARM)
 		return disarm(d, ret, e);
 	other = device_other(d->booted);

@@ -13,9 +13,9 @@
 int switch_confirm(struct device *d, struct error *e);
 
 enum rollback_end {
-	ROLLBACK_DISARMED, /* the armed release will not be tried; no reboot needed */
+	ROLLBACK_DISARMED,  /* the armed release will not be tried; no reboot needed */
 	ROLLBACK_ABANDONED, /* the half-written slot is left as it is, never booted */
-	ROLLBACK_SWITCHED, /* the other slot boots next */
+	ROLLBACK_SWITCHED,  /* the other slot boots next */
 };
 
 /*

@@ -18,7 +18,8 @@ static int offered(struct device *d, struct release **ret, struct error *e)
 
 	if (d->state.phase == PHASE_TRIAL || d->state.phase == PHASE_CONFIRMING)
 		return err_set(e, E_UNTRUSTED,
-			"slot %s is on trial: `osupdate confirm` or `osupdate rollback` first",
+			"slot %s is on trial: `osupdate confirm` or `osupdate rollback` "
+			"first",
 			d->state.target);
 	r = offer_fetch(d, ret, e);
 	if (r == 0)
@@ -38,8 +39,8 @@ int unattended_fetch(struct device *d, struct error *e)
 	return settle(d, "fetch", r, e);
 }
 
-static int run(struct device *d, bool full_check, struct unattended_result *ret,
-	struct error *e)
+static int run(
+	struct device *d, bool full_check, struct unattended_result *ret, struct error *e)
 {
 	const struct deploy o = { .full_check = full_check };
 	autorelease rel = NULL;
@@ -60,8 +61,8 @@ static int run(struct device *d, bool full_check, struct unattended_result *ret,
 	return deploy_release(d, rel, &o, &ret->deploy, e);
 }
 
-int unattended_step(struct device *d, bool full_check, struct unattended_result *ret,
-	struct error *e)
+int unattended_step(
+	struct device *d, bool full_check, struct unattended_result *ret, struct error *e)
 {
 	*ret = (struct unattended_result){ 0 };
 	return settle(d, "update", run(d, full_check, ret, e), e);

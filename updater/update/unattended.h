@@ -8,7 +8,7 @@
 struct unattended_result {
 	struct deploy_result deploy;
 	struct release_ref release; /* what was deployed */
-	bool resumed; /* only an interrupted arming was finished */
+	bool resumed;		    /* only an interrupted arming was finished */
 };
 
 /*
