@@ -251,7 +251,7 @@ BOOT_ID=
 
 # osu VERB…: osupdate on the device, in the boot we are in.
 osu() {
-	local run=(osupdate --config "$S/etc/osupdate.conf" --booted "$BOOTED" --progress=none "$@")
+	local run=(osupdate --config "$S/etc/osupdate.conf" --booted "$BOOTED" "--progress=${PROGRESS:-none}" "$@")
 	if [ -z "$BOOT_ID" ]; then
 		"${run[@]}"
 	else

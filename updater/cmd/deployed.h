@@ -4,10 +4,12 @@
 #ifndef CMD_DEPLOYED_H
 #define CMD_DEPLOYED_H
 
+#include <stdio.h>
+
 #include "cmd/cli.h"
 #include "update/deploy.h"
 
-void deployed_print(const struct device *d, const struct release_ref *ref,
+void deployed_print(FILE *f, const struct device *d, const struct release_ref *ref,
 	const struct deploy_result *res);
 
 int deployed_install(struct cli *cli, struct device *d, const char *name,

@@ -108,8 +108,10 @@ static int run_verb(struct cli *cli, int argc, char **argv)
 			if (r >= 0)
 				r = err_sys(&e, "standard output");
 			if (r == E_NOTHING) {
-				output_foreign(stdout, e.text);
-				(void)putchar('\n');
+				FILE *f = output_words(&cli->output);
+
+				output_foreign(f, e.text);
+				(void)fputc('\n', f);
 			} else {
 				(void)fputs("osupdate: ", stderr);
 				output_foreign(stderr, e.text);

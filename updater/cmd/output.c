@@ -126,6 +126,11 @@ void output_settle(struct output *o)
 	o->line_open = false;
 }
 
+FILE *output_words(const struct output *o)
+{
+	return o->mode == PROGRESS_JSON ? stderr : stdout;
+}
+
 void output_foreign(FILE *f, const char *text)
 {
 	autobuf safe = { 0 };

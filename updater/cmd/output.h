@@ -6,6 +6,8 @@
 #ifndef CMD_OUTPUT_H
 #define CMD_OUTPUT_H
 
+#include <stdio.h>
+
 #include "base/progress.h"
 #include "trust/release.h"
 
@@ -25,6 +27,9 @@ void output_init(
 	struct output *o, enum progress_mode mode, const volatile sig_atomic_t *stop);
 /* Wipe the progress line before anything else is printed. */
 void output_settle(struct output *o);
+
+/* Where to say in words what was done: standard output, unless JSON lines go there. */
+FILE *output_words(const struct output *o);
 
 /* Print `text` with control characters escaped. */
 void output_foreign(FILE *f, const char *text);

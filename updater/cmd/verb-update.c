@@ -18,17 +18,18 @@ static int no_arguments(int argc, char **argv, const char *usage, struct error *
 	return argc == 1 ? 0 : cli_usage(usage, e);
 }
 
-static void print_candidate(const struct release_ref *ref)
+static void print_candidate(FILE *f, const struct release_ref *ref)
 {
 	char hex[OID_HEX_MAX];
 
 	oid_hex(&ref->commit, hex);
-	(void)printf("release %s (serial %" PRIu64 ", commit %.12s) is new\n",
+	(void)fprintf(f, "release %s (serial %" PRIu64 ", commit %.12s) is new\n",
 		ref->version, ref->serial, hex);
 }
 
 /* Is the tip here already?  Then it can be judged without a download. */
-static int judge_tip(struct device *d, const struct oid *tip, struct error *e)
+static int judge_tip(
+	struct cli *cli, struct device *d, const struct oid *tip, struct error *e)
 {
 	autorelease rel = NULL;
 	char hex[OID_HEX_MAX];
@@ -37,16 +38,17 @@ static int judge_tip(struct device *d, const struct oid *tip, struct error *e)
 	oid_hex(tip, hex);
 	r = offer_named(d, hex, false, &rel, e);
 	if (r == E_NOTFOUND) {
-		(void)printf("channel %s offers commit %.12s, not fetched yet: `osupdate "
-			     "fetch` "
-			     "downloads and verifies it\n",
+		(void)fprintf(output_words(&cli->output),
+			"channel %s offers commit %.12s, not fetched yet: `osupdate "
+			"fetch` "
+			"downloads and verifies it\n",
 			d->config.channel, hex);
 		return 0;
 	}
 	if (r == 0)
 		r = offer_judge(d, rel, e);
 	if (r == 0)
-		print_candidate(&d->state.candidate);
+		print_candidate(output_words(&cli->output), &d->state.candidate);
 	return r;
 }
 
@@ -63,7 +65,7 @@ int verb_check(struct cli *cli, int argc, char **argv, struct error *e)
 		r = device_store(&d, &store, e);
 	if (r == 0)
 		r = store_list(store, d.config.channel, &tip, e);
-	return r < 0 ? r : judge_tip(&d, &tip, e);
+	return r < 0 ? r : judge_tip(cli, &d, &tip, e);
 }
 
 int verb_fetch(struct cli *cli, int argc, char **argv, struct error *e)
@@ -77,11 +79,11 @@ int verb_fetch(struct cli *cli, int argc, char **argv, struct error *e)
 		r = unattended_fetch(&d, e);
 	output_settle(&cli->output);
 	if (r == 0)
-		print_candidate(&d.state.candidate);
+		print_candidate(output_words(&cli->output), &d.state.candidate);
 	return r;
 }
 
-void deployed_print(const struct device *d, const struct release_ref *ref,
+void deployed_print(FILE *f, const struct device *d, const struct release_ref *ref,
 	const struct deploy_result *res)
 {
 	const char *slot = d->config.slots[res->slot].name;
@@ -91,23 +93,26 @@ void deployed_print(const struct device *d, const struct release_ref *ref,
 	text_size(res->sums.bytes_fetched, fetched);
 	text_size(res->sums.bytes_copied, copied);
 	if (res->wrote)
-		(void)printf("slot %s: %" PRIu64 " written, %" PRIu64 " removed, %" PRIu64
-			     " kept (%s from the store, %s copied here)\n",
+		(void)fprintf(f,
+			"slot %s: %" PRIu64 " written, %" PRIu64 " removed, %" PRIu64
+			" kept (%s from the store, %s copied here)\n",
 			slot, res->sums.written, res->sums.removed, res->sums.kept,
 			fetched, copied);
 	switch (res->end) {
 	case DEPLOY_ARMED:
-		(void)printf("release %s (serial %" PRIu64
-			     ") is ready in slot %s: reboot to try it\n",
+		(void)fprintf(f,
+			"release %s (serial %" PRIu64
+			") is ready in slot %s: reboot to try it\n",
 			ref->version, ref->serial, slot);
 		break;
 	case DEPLOY_CURRENT:
-		(void)printf("release %s (serial %" PRIu64
-			     ") is in slot %s, which boots next\n",
+		(void)fprintf(f,
+			"release %s (serial %" PRIu64
+			") is in slot %s, which boots next\n",
 			ref->version, ref->serial, slot);
 		break;
 	case DEPLOY_RECORDED:
-		(void)printf(
+		(void)fprintf(f,
 			"release %s (serial %" PRIu64
 			") has the contents that are booted: recorded, nothing written\n",
 			ref->version, ref->serial);
@@ -144,7 +149,7 @@ int verb_update(struct cli *cli, int argc, char **argv, struct error *e)
 	output_settle(&cli->output);
 	if (r < 0)
 		return r;
-	deployed_print(&d, &res.release, &res.deploy);
+	deployed_print(output_words(&cli->output), &d, &res.release, &res.deploy);
 	return reboot && res.deploy.end == DEPLOY_ARMED ? reboot_now(e) : 0;
 }
 
@@ -189,6 +194,6 @@ int deployed_install(struct cli *cli, struct device *d, const char *name,
 	if (r < 0)
 		return r;
 	state_set_release(&ref, rel);
-	deployed_print(d, &ref, &res);
+	deployed_print(output_words(&cli->output), d, &ref, &res);
 	return 0;
 }

@@ -14,15 +14,16 @@ static int print_finding(void *ctx, const struct finding *f, struct error *e)
 
 	(void)e;
 	output_settle(o);
-	(void)printf("%-8s ", f->what);
-	output_foreign(stdout, f->path);
-	(void)puts(f->local ? "  (local)" : "");
+	(void)fprintf(output_words(o), "%-8s ", f->what);
+	output_foreign(output_words(o), f->path);
+	(void)fputs(f->local ? "  (local)\n" : "\n", output_words(o));
 	return 0;
 }
 
 static int verify(struct cli *cli, struct device *d, int slot, struct error *e)
 {
 	const char *name = d->config.slots[slot].name;
+	FILE *f = output_words(&cli->output);
 	struct verify_sums sums = { 0 };
 	autorelease rel = NULL;
 	automap manifest = { 0 };
@@ -50,13 +51,14 @@ static int verify(struct cli *cli, struct device *d, int slot, struct error *e)
 			" differences from release %s (serial %" PRIu64 ")",
 			name, sums.differences, release_info(rel)->version,
 			release_info(rel)->serial);
-	(void)printf("slot %s: release %s (serial %" PRIu64 ", signed by %s): %" PRIu64
-		     " entries, %s, zero differences",
+	(void)fprintf(f,
+		"slot %s: release %s (serial %" PRIu64 ", signed by %s): %" PRIu64
+		" entries, %s, zero differences",
 		name, release_info(rel)->version, release_info(rel)->serial,
 		release_principal(rel), sums.entries, size);
 	if (sums.local > 0)
-		(void)printf(" (%" PRIu64 " local)", sums.local);
-	(void)putchar('\n');
+		(void)fprintf(f, " (%" PRIu64 " local)", sums.local);
+	(void)fputc('\n', f);
 	return 0;
 }
 
