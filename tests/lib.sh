@@ -6,7 +6,7 @@
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-PREFIX=${OSUPDATE_PREFIX:-$TOP/build/root}
+PREFIX=${OSUPDATE_PREFIX:-$TOP/build/root-main}
 PATH=$PREFIX/bin:$PREFIX/sbin:$PATH
 LC_ALL=C
 # No configuration of whoever runs this, and no identity but the tests' own.
