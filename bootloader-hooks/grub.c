@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "hook.h"
 
 #define ENV_SIZE     1024 /* GRUB_DEFAULT_ENVBLK_SIZE */
 #define ENV_HEADER   "# GRUB Environment Block\n"
@@ -25,7 +25,6 @@
 #define TRIAL_BOOTS  3 /* grub.cfg has its count-down unrolled from here */
 #define NAMES_MAX    8
 #define NAME_MAX_LEN 31
-#define CMDLINE_MAX  65536
 
 /* One boot name and what GRUB is told of it. */
 struct entry {
@@ -48,28 +47,15 @@ struct line {
 	size_t name; /* length of the name; 0 for a comment */
 };
 
-__attribute__((noreturn, format(printf, 1, 2))) static void die(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	(void)fputc('\n', stderr);
-	exit(1);
-}
-
 static const char *env_path(void)
 {
-	const char *path = getenv("OSUPDATE_GRUBENV");
-
-	return path && *path ? path : "/boot/grub/grubenv";
+	return hook_setting("OSUPDATE_GRUBENV", "/boot/grub/grubenv");
 }
 
 /* --- names ------------------------------------------------------------------------ */
 
 /* What GRUB takes for a variable's name, since <NAME>_OK is one. */
-static bool name_valid(const char *s, size_t n)
+static bool word_valid(const char *s, size_t n)
 {
 	if (n == 0 || n > NAME_MAX_LEN || (s[0] >= '0' && s[0] <= '9'))
 		return false;
@@ -78,6 +64,11 @@ static bool name_valid(const char *s, size_t n)
 			!(s[i] >= 'a' && s[i] <= 'z') && s[i] != '_')
 			return false;
 	return true;
+}
+
+static bool name_valid(const char *name)
+{
+	return word_valid(name, strlen(name));
 }
 
 static struct entry *entry_find(struct env *env, const char *name)
@@ -96,7 +87,7 @@ static struct entry *entry_get(struct env *env, const char *name)
 	if (entry)
 		return entry;
 	if (env->n == NAMES_MAX)
-		die("%s: more than %d names in ORDER", env_path(), NAMES_MAX);
+		hook_die("%s: more than %d names in ORDER", env_path(), NAMES_MAX);
 	entry = &env->entries[env->n++];
 	*entry = (struct entry){ 0 };
 	(void)snprintf(entry->name, sizeof(entry->name), "%s", name);
@@ -132,9 +123,9 @@ static bool line_next(const char *p, const char *end, struct line *ret)
 			q++;
 	}
 	if (q >= end || ret->name == 0)
-		die("%s: damaged at byte %zu; make it anew with `grub-editenv %s "
-		    "create`, then "
-		    "`osupdate confirm`",
+		hook_die("%s: damaged at byte %zu; make it anew with `grub-editenv %s "
+			 "create`, then "
+			 "`osupdate confirm`",
 			env_path(), (size_t)(p - (end - ENV_SIZE)), env_path());
 	ret->size = (size_t)(q - p) + 1;
 	return true;
@@ -153,10 +144,11 @@ static void read_order(struct env *env, const char *value, size_t n)
 		}
 		while (i + len < n && value[i + len] != ' ')
 			len++;
-		if (!name_valid(value + i, len))
-			die("%s: ORDER=\"%.*s\" is not a list of boot names; mend it "
-			    "with "
-			    "`grub-editenv %s set \"ORDER=A B\"`",
+		if (!word_valid(value + i, len))
+			hook_die(
+				"%s: ORDER=\"%.*s\" is not a list of boot names; mend it "
+				"with "
+				"`grub-editenv %s set \"ORDER=A B\"`",
 				env_path(), (int)n, value, env_path());
 		memcpy(name, value + i, len);
 		(void)entry_get(env, name);
@@ -236,29 +228,32 @@ static void env_open(struct env *env, bool writable, const char *name)
 
 	env->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY);
 	if (env->fd < 0 && errno == ENOENT)
-		die("%s: there is none; make it with `grub-editenv %s create`, or name "
-		    "another with grubenv= in [boot]",
+		hook_die("%s: there is none; make it with `grub-editenv %s create`, or "
+			 "name "
+			 "another with grubenv= in [boot]",
 			path, path);
 	if (env->fd < 0 && errno == EROFS)
-		die("%s: the boot partition is mounted read-only; mount it writable",
+		hook_die("%s: the boot partition is mounted read-only; mount it writable",
 			path);
 	if (env->fd < 0)
-		die("%s: %s", path, strerror(errno));
+		hook_die("%s: %s", path, strerror(errno));
 	/* GRUB cannot be kept out, but a person calling us while osupdate runs can. */
 	if (flock(env->fd, writable ? LOCK_EX : LOCK_SH) < 0)
-		die("%s: lock: %s", path, strerror(errno));
+		hook_die("%s: lock: %s", path, strerror(errno));
 	if (fstat(env->fd, &st) < 0)
-		die("%s: stat: %s", path, strerror(errno));
+		hook_die("%s: stat: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode) || st.st_size != ENV_SIZE)
-		die("%s: not a GRUB environment (a file of %d bytes); make it anew with "
-		    "`rm %s; grub-editenv %s create`",
+		hook_die("%s: not a GRUB environment (a file of %d bytes); make it anew "
+			 "with "
+			 "`rm %s; grub-editenv %s create`",
 			path, ENV_SIZE, path, path);
 	if (io_pread_full(env->fd, env->old, ENV_SIZE, 0, &e) < 0)
-		die("%s: %s", path, e.text);
+		hook_die("%s: %s", path, e.text);
 	if (memcmp(env->old, ENV_HEADER, sizeof(ENV_HEADER) - 1) != 0)
-		die("%s: not a GRUB environment (its first line is another); make it "
-		    "anew "
-		    "with `rm %s; grub-editenv %s create`",
+		hook_die(
+			"%s: not a GRUB environment (its first line is another); make it "
+			"anew "
+			"with `rm %s; grub-editenv %s create`",
 			path, path, path);
 	parse(env, name);
 }
@@ -278,11 +273,13 @@ static void print(const struct env *env, struct buf *out)
 			entry->name, entry->try);
 	}
 	if (out->size > SECTOR_SIZE)
-		die("%s: the names in ORDER are too long for one sector", env_path());
+		hook_die(
+			"%s: the names in ORDER are too long for one sector", env_path());
 	buf_add(out, env->others.data, env->others.size);
 	if (out->size > ENV_SIZE)
-		die("%s: full; remove variables of others with `grub-editenv %s unset "
-		    "NAME`",
+		hook_die("%s: full; remove variables of others with `grub-editenv %s "
+			 "unset "
+			 "NAME`",
 			env_path(), env_path());
 	while (out->size < ENV_SIZE)
 		buf_add(out, "#", 1);
@@ -298,9 +295,10 @@ static void env_save(const struct env *env)
 		return;
 	n = pwrite(env->fd, out.data, ENV_SIZE, 0);
 	if (n != ENV_SIZE)
-		die("%s: write: %s", env_path(), n < 0 ? strerror(errno) : "cut short");
+		hook_die("%s: write: %s", env_path(),
+			n < 0 ? strerror(errno) : "cut short");
 	if (fdatasync(env->fd) < 0)
-		die("%s: fdatasync: %s", env_path(), strerror(errno));
+		hook_die("%s: fdatasync: %s", env_path(), strerror(errno));
 }
 
 /* --- verbs ------------------------------------------------------------------------ */
@@ -319,77 +317,29 @@ static void reorder(struct env *env, const struct entry *entry, bool front)
 	env->entries[front ? 0 : env->n - 1] = moved;
 }
 
-static void answer(const char *text)
-{
-	if (printf("%s\n", text) < 0 || fflush(stdout) != 0)
-		die("stdout: %s", strerror(errno));
-}
-
-/* The value of osupdate.slot= or rauc.slot= in `word`, NULL if it is neither. */
-static const char *slot_of(const char *word)
-{
-	static const char *const keys[] = { "osupdate.slot=", "rauc.slot=" };
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (strncmp(word, keys[i], strlen(keys[i])) == 0)
-			return word + strlen(keys[i]);
-	return NULL;
-}
-
-static int get_current(const char *name)
-{
-	const char *found = NULL;
-	autobuf text = { 0 };
-	struct error e;
-
-	(void)name;
-	if (io_read_file_at(AT_FDCWD, "/proc/cmdline", CMDLINE_MAX, &text, &e) < 0)
-		die("%s", e.text);
-	for (char *word = text.data; word && *word;) {
-		char *next = word + strcspn(word, " \t\n");
-		const char *value = slot_of(word);
-
-		if (*next)
-			*next++ = '\0';
-		if (value && found && strcmp(value, found) != 0)
-			die("/proc/cmdline names two slots: %s and %s", found, value);
-		found = value ? value : found;
-		word = next;
-	}
-	if (!found)
-		die("/proc/cmdline has no osupdate.slot= (nor rauc.slot=): grub.cfg must "
-		    "pass it");
-	if (!name_valid(found, strlen(found)))
-		die("/proc/cmdline: osupdate.slot=%s is no boot name", found);
-	answer(found);
-	return 0;
-}
-
-static int get_primary(const char *name)
+static void get_primary(void)
 {
 	autoenv env = { .fd = -1 };
 
-	(void)name;
 	env_open(&env, false, NULL);
 	for (size_t i = 0; i < env.n; i++)
 		if (bootable(&env.entries[i])) {
-			answer(env.entries[i].name);
-			return 0;
+			hook_answer(env.entries[i].name);
+			return;
 		}
-	die("%s: no slot in ORDER is bootable; `set-state NAME good` makes one",
+	hook_die("%s: no slot in ORDER is bootable; `set-state NAME good` makes one",
 		env_path());
 }
 
-static int get_state(const char *name)
+static bool is_good(const char *name)
 {
 	autoenv env = { .fd = -1 };
 
 	env_open(&env, false, name);
-	answer(bootable(entry_get(&env, name)) ? "good" : "bad");
-	return 0;
+	return bootable(entry_get(&env, name));
 }
 
-static int set_primary(const char *name)
+static void set_primary(const char *name)
 {
 	autoenv env = { .fd = -1 };
 	struct entry *entry;
@@ -401,10 +351,9 @@ static int set_primary(const char *name)
 	entry->ok = entry->ok == 1;
 	reorder(&env, entry, true);
 	env_save(&env);
-	return 0;
 }
 
-static int set_good(const char *name)
+static void set_good(const char *name)
 {
 	autoenv env = { .fd = -1 };
 	struct entry *entry;
@@ -414,10 +363,9 @@ static int set_good(const char *name)
 	entry->ok = 1;
 	entry->try = 0;
 	env_save(&env);
-	return 0;
 }
 
-static int set_bad(const char *name)
+static void set_bad(const char *name)
 {
 	autoenv env = { .fd = -1 };
 	struct entry *entry;
@@ -428,43 +376,19 @@ static int set_bad(const char *name)
 	entry->try = 0;
 	reorder(&env, entry, false);
 	env_save(&env);
-	return 0;
 }
 
-/* --- command line ----------------------------------------------------------------- */
-
-static const struct verb {
-	const char *name;
-	int n_args;
-	const char *state; /* set-state's second argument */
-	int (*run)(const char *name);
-} verbs[] = {
-	{ "get-current", 0, NULL, get_current },
-	{ "get-primary", 0, NULL, get_primary },
-	{ "set-primary", 1, NULL, set_primary },
-	{ "get-state", 1, NULL, get_state },
-	{ "set-state", 2, "good", set_good },
-	{ "set-state", 2, "bad", set_bad },
+static const struct loader grub = {
+	.name_valid = name_valid,
+	.name_rule = "letters, digits and _, at most 31, no digit first",
+	.get_primary = get_primary,
+	.set_primary = set_primary,
+	.is_good = is_good,
+	.set_good = set_good,
+	.set_bad = set_bad,
 };
 
 int main(int argc, char **argv)
 {
-	const char *name = argc > 2 ? argv[2] : NULL;
-
-	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		const struct verb *verb = &verbs[i];
-
-		if (strcmp(verb->name, argv[1]) != 0 || verb->n_args != argc - 2 ||
-			(verb->state && strcmp(verb->state, argv[3]) != 0))
-			continue;
-		if (name && !name_valid(name, strlen(name)))
-			die("\"%s\" cannot be a boot name with GRUB: letters, digits and "
-			    "_, at "
-			    "most %d, no digit first; set bootname= in [slot]",
-				name, NAME_MAX_LEN);
-		return verb->run(name);
-	}
-	die("usage: %s get-current | get-primary | set-primary NAME | get-state NAME | "
-	    "set-state NAME good|bad",
-		argv[0]);
+	return hook_main(&grub, argc, argv);
 }
