@@ -4,7 +4,8 @@
  *
  * The file is GRUB's too, which writes its blocks in place and never replays a
  * journal.  So do we: the same 1024 bytes, one pwrite, fdatasync; never truncated,
- * never renamed, and our variables first, so that a change touches one sector.
+ * never renamed.  What decides about booting fills the first sector and kernel arguments
+ * stand in the second; a change of both is two writes, so each touches one sector.
  * All other lines are kept as they are.
  */
 #include <errno.h>
@@ -38,7 +39,8 @@ struct env {
 	char old[ENV_SIZE];
 	struct entry entries[NAMES_MAX]; /* in ORDER's order */
 	size_t n;
-	struct buf others; /* lines of others, raw */
+	struct buf arguments; /* <NAME>_ARGS lines, raw */
+	struct buf others;    /* lines of others, raw */
 };
 
 struct line {
@@ -178,6 +180,32 @@ static bool is_order(const struct line *line)
 	return line->name == 5 && memcmp(line->start, "ORDER", 5) == 0;
 }
 
+static bool is_arguments_of(const struct line *line, const char *name)
+{
+	size_t n = strlen(name);
+
+	return line->name == n + 5 && memcmp(line->start, name, n) == 0 &&
+	       memcmp(line->start + n, "_ARGS", 5) == 0;
+}
+
+static bool is_arguments(const struct env *env, const struct line *line)
+{
+	for (size_t i = 0; i < env->n; i++)
+		if (is_arguments_of(line, env->entries[i].name))
+			return true;
+	return false;
+}
+
+/* The comment that fills the first sector: nothing but #. */
+static bool is_filler(const struct line *line)
+{
+	size_t n = 0;
+
+	while (n < line->size && line->start[n] == '#')
+		n++;
+	return n + 1 == line->size;
+}
+
 /* As grub.cfg reads it: one digit that it knows; anything else counts as nothing. */
 static unsigned read_field(const struct line *line)
 {
@@ -206,7 +234,9 @@ static void parse(struct env *env, const char *name)
 
 		if (field)
 			*field = read_field(&line);
-		else if (!is_order(&line))
+		else if (is_arguments(env, &line))
+			buf_add(&env->arguments, p, line.size);
+		else if (!is_order(&line) && !is_filler(&line))
 			buf_add(&env->others, p, line.size);
 	}
 }
@@ -214,6 +244,7 @@ static void parse(struct env *env, const char *name)
 static void env_close(struct env *env)
 {
 	cleanup_fd(&env->fd);
+	buf_release(&env->arguments);
 	buf_release(&env->others);
 }
 
@@ -260,7 +291,7 @@ static void env_open(struct env *env, bool writable, const char *name)
 
 /* --- writing ---------------------------------------------------------------------- */
 
-static void print(const struct env *env, struct buf *out)
+static void print_ours(const struct env *env, struct buf *out)
 {
 	buf_adds(out, ENV_HEADER "ORDER=");
 	for (size_t i = 0; i < env->n; i++)
@@ -272,20 +303,53 @@ static void print(const struct env *env, struct buf *out)
 		buf_addf(out, "%s_OK=%u\n%s_TRY=%u\n", entry->name, entry->ok,
 			entry->name, entry->try);
 	}
-	if (out->size > SECTOR_SIZE)
+	if (out->size > SECTOR_SIZE - 2)
 		hook_die(
 			"%s: the names in ORDER are too long for one sector", env_path());
-	buf_add(out, env->others.data, env->others.size);
+}
+
+/* Others' lines while they leave room for a filler, which is two bytes at least; returns
+ * where the first stands that does not. */
+static const char *print_others(const struct env *env, struct buf *out)
+{
+	const char *p = env->others.data;
+	const char *end = p + env->others.size;
+	struct line line;
+
+	if (!env->others.size)
+		return NULL;
+	for (; p < end && line_next(p, end, &line); p += line.size) {
+		if (out->size + line.size > SECTOR_SIZE - 2)
+			break;
+		buf_add(out, p, line.size);
+	}
+	return p;
+}
+
+static void print(const struct env *env, struct buf *out)
+{
+	const char *rest;
+
+	print_ours(env, out);
+	rest = print_others(env, out);
+	while (out->size < SECTOR_SIZE - 1)
+		buf_add(out, "#", 1);
+	buf_adds(out, "\n");
+	if (env->arguments.size)
+		buf_add(out, env->arguments.data, env->arguments.size);
+	if (rest)
+		buf_add(out, rest, (size_t)(env->others.data + env->others.size - rest));
 	if (out->size > ENV_SIZE)
-		hook_die("%s: full; remove variables of others with `grub-editenv %s "
-			 "unset "
-			 "NAME`",
-			env_path(), env_path());
+		hook_die(
+			"%s: full: kernel arguments of %zu bytes leave no room; shorten "
+			"the release's, or remove variables of others with `grub-editenv "
+			"%s unset NAME`",
+			env_path(), env->arguments.size, env_path());
 	while (out->size < ENV_SIZE)
 		buf_add(out, "#", 1);
 }
 
-static void env_save(const struct env *env)
+static void env_save(struct env *env)
 {
 	autobuf out = { 0 };
 	ssize_t n;
@@ -299,6 +363,28 @@ static void env_save(const struct env *env)
 			n < 0 ? strerror(errno) : "cut short");
 	if (fdatasync(env->fd) < 0)
 		hook_die("%s: fdatasync: %s", env_path(), strerror(errno));
+	memcpy(env->old, out.data, ENV_SIZE);
+}
+
+/* Exchange the slot's kernel arguments, as GRUB quotes values: only the backslash. */
+static void set_arguments(struct env *env, const char *name, const char *arguments)
+{
+	const char *p = env->arguments.data;
+	const char *end = p + env->arguments.size;
+	struct buf lines = { 0 };
+	struct line line;
+
+	for (; p && p < end && line_next(p, end, &line); p += line.size)
+		if (!is_arguments_of(&line, name))
+			buf_add(&lines, p, line.size);
+	if (*arguments) {
+		buf_addf(&lines, "%s_ARGS=", name);
+		for (const char *c = arguments; *c; c++)
+			buf_addf(&lines, *c == '\\' ? "\\%c" : "%c", *c);
+		buf_adds(&lines, "\n");
+	}
+	buf_release(&env->arguments);
+	env->arguments = lines;
 }
 
 /* --- verbs ------------------------------------------------------------------------ */
@@ -341,11 +427,16 @@ static bool is_good(const char *name)
 
 static void set_primary(const char *name)
 {
+	const char *arguments = getenv("OSUPDATE_KERNEL_ARGUMENTS");
 	autoenv env = { .fd = -1 };
 	struct entry *entry;
 
 	env_open(&env, true, name);
 	entry = entry_get(&env, name);
+	if (arguments) {
+		set_arguments(&env, name, arguments);
+		env_save(&env); /* there before anything boots with them */
+	}
 	/* What was confirmed once is not tried again, so it needs no counter. */
 	entry->try = entry->ok == 1 ? 0 : TRIAL_BOOTS;
 	entry->ok = entry->ok == 1;
