@@ -230,6 +230,8 @@ configure() {
 		echo "url = ${REPO_URL:-$URL/os.git}"
 		echo "channel = stable"
 		echo "product = kiosk-amd64"
+		# This machine was powered on long before any "boot" of a test.
+		echo "trial-timeout = ${TRIAL_TIMEOUT:-366d}"
 		printf '%s\n' "$@"
 		echo "[paths]"
 		echo "state = $S/state"

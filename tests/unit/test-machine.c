@@ -13,6 +13,7 @@ static const char *const expected[] = {
 	"idle at-target none idle",
 	"idle elsewhere none idle",
 	"idle elsewhere-again none idle",
+	"idle retry arm arming",
 	"idle install apply applying",
 	"idle confirm mark-good idle",
 	"idle rollback switch arming",

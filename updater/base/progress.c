@@ -5,15 +5,21 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int progress_report(const struct progress *p, const struct progress_event *event,
-	struct error *e)
+int progress_report(
+	const struct progress *p, const struct progress_event *event, struct error *e)
 {
 	if (!p)
 		return 0;
 	if (p->report)
 		p->report(p->ctx, event);
-	if (p->stop && *p->stop)
-		return err_set(e, E_INTERRUPTED, "interrupted; run the command again to go on");
+	return progress_check(p, e);
+}
+
+int progress_check(const struct progress *p, struct error *e)
+{
+	if (p && p->stop && *p->stop)
+		return err_set(
+			e, E_INTERRUPTED, "interrupted; run the command again to go on");
 	return 0;
 }
 

@@ -29,8 +29,10 @@ struct progress {
 };
 
 /* Report; E_INTERRUPTED when asked to stop.  `p` may be NULL. */
-int progress_report(const struct progress *p, const struct progress_event *event,
-	struct error *e);
+int progress_report(
+	const struct progress *p, const struct progress_event *event, struct error *e);
+/* E_INTERRUPTED when asked to stop. */
+int progress_check(const struct progress *p, struct error *e);
 void progress_note(const struct progress *p, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

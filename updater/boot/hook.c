@@ -199,7 +199,7 @@ static char **make_env(const struct hook *h, const struct hook_subject *s)
 
 	while (h->env && h->env[n_keys])
 		n_keys++;
-	env = xcalloc(n_keys + 8, sizeof(*env));
+	env = xcalloc(n_keys + 9, sizeof(*env));
 	env[n++] = xstrdup(HOOK_PATH);
 	env[n++] = xstrdup("LC_ALL=C");
 	for (size_t i = 0; i < n_keys; i++)
@@ -211,6 +211,7 @@ static char **make_env(const struct hook *h, const struct hook_subject *s)
 	add_env(env, &n, "OSUPDATE_ROOT", s->root);
 	add_env(env, &n, "OSUPDATE_COMMIT", s->commit);
 	add_env(env, &n, "OSUPDATE_VERSION", s->version);
+	add_env(env, &n, "OSUPDATE_KERNEL_ARGUMENTS", s->arguments);
 	return env;
 }
 

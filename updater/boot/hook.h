@@ -24,9 +24,10 @@ struct hook {
 /* About the slot a verb is for; any field but `slot` may be NULL. */
 struct hook_subject {
 	const struct slot *slot;
-	const char *root;   /* where it is mounted read-only, if it is */
+	const char *root;   /* a path that leads to its root directory, read-only */
 	const char *commit; /* 40 hex */
 	const char *version;
+	const char *arguments; /* what its release adds to the kernel's command line */
 };
 
 /* May a hook be given this key of [boot]?  [a-z][a-z0-9-]*, not one of osupdate's own. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * osupdated: the unattended loop.  Confirms a trial once it is up, then runs the same
+ * osupdated: the unattended loop.  Gives a trial its verdict, then runs the same
  * step as `osupdate update` every interval, with jitter, backing off on errors.  The
  * device is opened anew for every round: between rounds an operator may do anything.
  */
@@ -12,11 +12,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "build-config.h"
 #include "cmd/reboot.h"
-#include "update/switch.h"
+#include "update/trial.h"
 #include "update/unattended.h"
 
 #if HAVE_SYSTEMD
@@ -41,6 +42,8 @@ struct daemon {
 	const char *booted;
 	bool reboot;
 	bool journal;	   /* stderr goes to the journal */
+	bool systemd;	   /* runs this machine */
+	bool waiting;	   /* for another osupdate, or for a trial's verdict */
 	unsigned failures; /* in a row */
 	struct progress progress;
 };
@@ -102,17 +105,34 @@ static void on_note(void *ctx, const char *text)
 	say(ctx, PRIORITY_WARNING, "%s", text);
 }
 
-static int confirm_trial(struct daemon *dm, struct device *d, struct error *e)
+/* Where systemd runs, osupdate-confirm.service gives the verdict, after the boot is
+ * complete; elsewhere we do. */
+static int judge_trial(struct daemon *dm, struct device *d, struct error *e)
 {
+	autohealth h = { 0 };
+	enum verdict verdict;
 	int r;
 
-	if (d->state.phase != PHASE_TRIAL && d->state.phase != PHASE_CONFIRMING)
+	if (!trial_running(d))
 		return 0;
-	r = switch_confirm(d, e);
-	if (r > 0)
+	if (dm->systemd)
+		return err_set(e, E_BUSY,
+			"release %s is on trial in slot %s: waiting for "
+			"osupdate-confirm.service",
+			d->state.release.version, d->state.target);
+	r = trial_check(d, &verdict, &h, e);
+	if (r < 0)
+		return r;
+	if (verdict == VERDICT_CONFIRMED)
 		say(dm, PRIORITY_NOTICE, "slot %s: release %s is up: confirmed",
 			d->config.slots[d->booted].name, d->records[d->booted].version);
-	return r < 0 ? r : 0;
+	if (verdict != VERDICT_FAILED)
+		return 0;
+	say(dm, PRIORITY_ERROR, "slot %s: release %s: %s: rebooting into slot %s",
+		d->config.slots[d->booted].name, d->records[d->booted].version,
+		d->state.error_text, d->config.slots[device_other(d->booted)].name);
+	r = reboot_now(e);
+	return r < 0 ? r : err_set(e, E_BUSY, "rebooting");
 }
 
 static void say_deployed(const struct daemon *dm, const struct device *d,
@@ -150,7 +170,7 @@ static int run_round(struct daemon *dm, uint32_t *ret_interval, struct error *e)
 	if (r < 0)
 		return r;
 	*ret_interval = d.config.interval_s;
-	r = confirm_trial(dm, &d, e);
+	r = judge_trial(dm, &d, e);
 	if (r == 0)
 		r = unattended_step(&d, false, &res, e);
 	if (r < 0)
@@ -165,7 +185,9 @@ static uint32_t next_wait(const struct daemon *dm, uint32_t interval)
 	uint64_t wait = interval;
 	uint32_t spread;
 
-	if (dm->failures > 0) {
+	if (dm->waiting && wait > BACKOFF_FIRST_S) {
+		wait = BACKOFF_FIRST_S;
+	} else if (dm->failures > 0) {
 		wait = (uint64_t)BACKOFF_FIRST_S
 		       << (dm->failures < 16 ? dm->failures - 1 : 15);
 		if (wait > interval)
@@ -187,6 +209,7 @@ static void wait_for(uint32_t seconds)
 
 static void handle(struct daemon *dm, int r, const struct error *e)
 {
+	dm->waiting = r == E_BUSY;
 	if (r == E_NOTHING) {
 		say(dm, PRIORITY_INFO, "%s", e->text);
 		dm->failures = 0;
@@ -272,6 +295,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	dm.journal = getenv("JOURNAL_STREAM") != NULL;
+	dm.systemd = access("/run/systemd/system", F_OK) == 0; /* sd_booted(3) */
 	dm.progress = (struct progress){
 		.report = on_progress, .note = on_note, .ctx = &dm, .stop = &stop_asked
 	};

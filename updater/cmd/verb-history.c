@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cmd/lookup.h"
 #include "manifest/manifest.h"
+#include "update/history.h"
 
 #define LOG_DEFAULT 20
 #define LOG_MAX	    100000
@@ -68,26 +69,73 @@ static int log_line(void *ctx, struct bytes commit, struct error *e)
 	return table_row(log->table, cells, e);
 }
 
+/* --- the device's own history --------------------------------------------------------
+ */
+
+static int device_line(void *ctx, const struct history_line *l, struct error *e)
+{
+	autofree char *event = xstrndup((const char *)l->event.data, l->event.size);
+	autofree char *slot = xstrndup((const char *)l->slot.data, l->slot.size);
+	autofree char *version = xstrndup((const char *)l->version.data, l->version.size);
+	autofree char *text = xstrndup((const char *)l->text.data, l->text.size);
+	char when[TEXT_TIME_MAX];
+	char serial[24] = "-";
+	const char *const cells[] = { when, event, slot, serial, version, text };
+
+	text_time(l->time, when);
+	if (l->serial)
+		(void)snprintf(serial, sizeof(serial), "%" PRIu64, l->serial);
+	return table_row(ctx, cells, e);
+}
+
+static int print_device_log(struct cli *cli, struct error *e)
+{
+	static const char *const columns[] = { "TIME", "EVENT", "SLOT", "SERIAL",
+		"VERSION", "WHY", NULL };
+	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
+	struct libscols_table *table = NULL;
+	int r = cli_open(cli, false, &d, e);
+
+	if (r == 0)
+		r = table_new(columns, &table, e);
+	if (r < 0)
+		return r;
+	r = history_read(d.state_dirfd, device_line, table, e);
+	if (r < 0) {
+		table_free(table);
+		return r;
+	}
+	return table_print(table, e);
+}
+
 int verb_log(struct cli *cli, int argc, char **argv, struct error *e)
 {
 	static const struct option options[] = {
-		{ "max-count", required_argument, NULL, 'n' }, { 0 }
+		{ "max-count", required_argument, NULL, 'n' },
+		{ "device", no_argument, NULL, 'd' },
+		{ 0 },
 	};
 	static const char *const columns[] = { "SERIAL", "VERSION", "COMMIT", "TIME",
 		"HERE", "SUBJECT", NULL };
-	static const char usage[] = "log [-n N]";
+	static const char usage[] = "log [-n N] | log --device";
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
 	uint64_t max = LOG_DEFAULT;
 	struct log log = { .device = &d };
 	struct store *store;
+	bool device_log = false;
 	int c;
 	int r;
 
-	while ((c = getopt_long(argc, argv, "n:", options, NULL)) != -1)
-		if (c == '?' || !text_u64(optarg, strlen(optarg), LOG_MAX, &max))
+	while ((c = getopt_long(argc, argv, "n:", options, NULL)) != -1) {
+		device_log |= c == 'd';
+		if (c == '?' ||
+			(c == 'n' && !text_u64(optarg, strlen(optarg), LOG_MAX, &max)))
 			return cli_usage(usage, e);
+	}
 	if (optind != argc)
 		return cli_usage(usage, e);
+	if (device_log)
+		return print_device_log(cli, e);
 	r = cli_open(cli, false, &d, e);
 	if (r == 0)
 		r = device_store(&d, &store, e);

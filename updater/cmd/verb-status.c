@@ -7,6 +7,10 @@
 
 #include "base/text.h"
 #include "cmd/cli.h"
+#include "update/failure.h"
+#include "update/loader.h"
+
+#define FAILURE_LINES 8 /* of the evidence shown to people */
 
 struct view {
 	const char *boot; /* good bad trial unknown */
@@ -17,14 +21,11 @@ struct view {
 /* What the boot loader says; a hook that fails costs "unknown", not the status. */
 static void look(struct device *d, struct view views[SLOT_COUNT])
 {
-	char primary[SLOT_NAME_MAX + 1] = "";
 	struct error why = { 0 };
+	int primary;
 
-	if (hook_get_primary(&d->hook, primary, &why) < 0)
-		primary[0] = '\0';
+	(void)loader_get_primary(d, &primary, &why); /* SLOT_NONE then */
 	for (int i = 0; i < SLOT_COUNT; i++) {
-		struct subject_text text;
-		struct hook_subject s = device_subject(d, i, &text);
 		enum boot_state boot;
 		bool tried = (d->state.phase == PHASE_ARMED ||
 				     d->state.phase == PHASE_TRIAL) &&
@@ -33,9 +34,9 @@ static void look(struct device *d, struct view views[SLOT_COUNT])
 		views[i] = (struct view){
 			.boot = "unknown",
 			.booted = i == d->booted,
-			.primary = strcmp(primary, s.slot->bootname) == 0,
+			.primary = i == primary,
 		};
-		if (hook_get_state(&d->hook, &s, &boot, &why) == 0)
+		if (loader_get_state(d, i, &boot, &why) == 0)
 			views[i].boot = boot == BOOT_BAD ? "bad"
 					: tried		 ? "trial"
 							 : "good";
@@ -98,6 +99,31 @@ static json_t *json_error(const struct state *st)
 		json_text(st->error_text));
 }
 
+/* The last trial that failed, with what proves the cause. */
+static json_t *json_failure(const struct device *d)
+{
+	autofailure f = { 0 };
+	struct error none;
+	char when[TEXT_TIME_MAX];
+	char hex[OID_HEX_MAX];
+	json_t *log;
+
+	if (failure_load(d->state_dirfd, &f, &none) < 0)
+		return json_null();
+	text_time(f.time, when);
+	oid_hex(&f.release.commit, hex);
+	log = json_array();
+	for (const char *p = f.log.data; p && *p; p = strchr(p, '\n') + 1) {
+		autofree char *line = xstrndup(p, strcspn(p, "\n"));
+
+		(void)json_array_append_new(log, json_string(line));
+	}
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:o}", "time", when, "cause",
+		failure_kind_name(f.kind), "slot", f.slot, "commit", hex, "version",
+		f.release.version, "serial", (json_int_t)f.release.serial, "text", f.text,
+		"log", log);
+}
+
 static int print_json(
 	const struct device *d, const struct view views[SLOT_COUNT], struct error *e)
 {
@@ -107,13 +133,14 @@ static int print_json(
 
 	for (int i = 0; i < SLOT_COUNT; i++)
 		(void)json_array_append_new(slots, json_slot(d, i, &views[i]));
-	root = json_pack("{s:s?,s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o}", "booted",
+	root = json_pack("{s:s?,s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o}", "booted",
 		d->booted >= 0 ? d->config.slots[d->booted].name : NULL, "phase",
 		phase_name(d->state.phase), "product", d->config.product, "channel",
 		d->config.channel, "floor", (json_int_t)d->state.floor, "slots", slots,
 		"candidate",
 		d->state.has_candidate ? json_release(&d->state.candidate) : json_null(),
-		"denied", json_denied(&d->state), "last_error", json_error(&d->state));
+		"denied", json_denied(&d->state), "last_error", json_error(&d->state),
+		"last_failed_trial", json_failure(d));
 	if (!root)
 		return err_set(e, E_SYSTEM, "status: JSON could not be made");
 	r = json_dumpf(root, stdout, JSON_INDENT(1) | JSON_ENSURE_ASCII);
@@ -189,6 +216,31 @@ static void print_next(const struct device *d)
 	}
 }
 
+/* The end of the evidence is the telling part; all of it is in --json. */
+static void print_failure(const struct device *d)
+{
+	autofailure f = { 0 };
+	struct error none;
+	char when[TEXT_TIME_MAX];
+	const char *p;
+	unsigned lines = 0;
+
+	if (failure_load(d->state_dirfd, &f, &none) < 0)
+		return;
+	text_time(f.time, when);
+	(void)printf("last failed trial: %s release %s in slot %s: ", when,
+		f.release.version, f.slot);
+	output_foreign(stdout, f.text);
+	(void)putchar('\n');
+	if (!f.log.size)
+		return;
+	for (p = f.log.data + f.log.size; p > f.log.data; p--)
+		if (p[-1] == '\n' && lines++ == FAILURE_LINES)
+			break;
+	for (; *p; p = strchr(p, '\n') + 1)
+		(void)printf("  | %.*s\n", (int)strcspn(p, "\n"), p);
+}
+
 static int print_text(
 	const struct device *d, const struct view views[SLOT_COUNT], struct error *e)
 {
@@ -215,6 +267,7 @@ static int print_text(
 		output_foreign(stdout, st->error_text);
 		(void)putchar('\n');
 	}
+	print_failure(d);
 	print_next(d);
 	return 0;
 }

@@ -81,6 +81,10 @@ static const struct key keys[] = {
 		false },
 	{ SECTION_UPDATE, "interval", config_take_interval, CONFIG(interval_s), false },
 	{ SECTION_UPDATE, "read-back", config_take_bool, CONFIG(read_back), false },
+	{ SECTION_UPDATE, "trial-timeout", config_take_interval, CONFIG(trial_timeout_s),
+		false },
+	{ SECTION_UPDATE, "check-timeout", config_take_timeout, CONFIG(check_timeout_ms),
+		false },
 	{ SECTION_PATHS, "state", config_take_path, CONFIG(state), false },
 	{ SECTION_PATHS, "signers", config_take_path, CONFIG(signers), false },
 	{ SECTION_BOOT, "hook", config_take_hook, CONFIG(hook), true },
@@ -451,6 +455,8 @@ int config_load(const char *file, struct config *ret, struct error *e)
 		.stall_timeout_ms = 60000,
 		.interval_s = 3600,
 		.read_back = true,
+		.trial_timeout_s = 15 * 60,
+		.check_timeout_ms = 60000,
 		.hook_timeout_ms = 30000,
 	};
 	ret->file = xstrdup(file);

@@ -27,6 +27,8 @@ struct config {
 	int stall_timeout_ms; /* key in seconds, default 60, 1..3600 */
 	uint32_t interval_s;  /* daemon: default 3600 ("90s", "15min", "6h", "1d" too) */
 	bool read_back;	      /* default yes; yes/no/true/false */
+	uint32_t trial_timeout_s; /* from power-on to a verdict, default 15min */
+	int check_timeout_ms; /* of one health check, in seconds, default 60, 1..600 */
 	/* [paths] */
 	char *state;   /* default /var/lib/osupdate */
 	char *signers; /* NULL: <state>/trust, seeded from /etc/osupdate/allowed_signers

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/io.h"
+#include "update/loader.h"
 #include "update/offer.h"
 #include "update/policy.h"
 
@@ -69,25 +70,22 @@ static int refuse_only_sealed(
 /* The slot we run from must be what the loader goes back to. */
 static int secure_booted(struct device *d, struct error *e)
 {
-	char primary[SLOT_NAME_MAX + 1];
-	struct subject_text text;
-	struct hook_subject s;
 	enum boot_state boot;
+	int primary;
 	int r;
 
 	if (d->booted == SLOT_NONE)
 		return 0;
-	s = device_subject(d, d->booted, &text);
-	r = hook_get_state(&d->hook, &s, &boot, e);
+	r = loader_get_state(d, d->booted, &boot, e);
 	if (r == 0 && boot != BOOT_GOOD)
-		r = hook_set_state(&d->hook, &s, BOOT_GOOD, e);
+		r = loader_set_state(d, d->booted, BOOT_GOOD, e);
 	if (r < 0)
 		return r;
 	/* No primary at all is an answer too, and mended by setting one. */
-	r = hook_get_primary(&d->hook, primary, e);
-	if (r == 0 && strcmp(primary, s.slot->bootname) == 0)
+	r = loader_get_primary(d, &primary, e);
+	if (r == 0 && primary == d->booted)
 		return 0;
-	return hook_set_primary(&d->hook, &s, e);
+	return loader_set_primary(d, d->booted, e);
 }
 
 static int begin(struct job *job, struct error *e)
@@ -103,6 +101,7 @@ static int begin(struct job *job, struct error *e)
 		d->config.slots[job->target].name);
 	state_set_release(&d->state.release, job->release);
 	d->state.arm_calls = 0;
+	d->state.retries = 0;
 	return device_save(d, e);
 }
 
@@ -111,8 +110,6 @@ static int before_write(void *ctx, struct error *e)
 {
 	struct job *job = ctx;
 	struct device *d = job->d;
-	struct subject_text text;
-	struct hook_subject s;
 	int r = refuse_only_sealed(d, job->options, job->target, e);
 
 	if (r == 0)
@@ -123,8 +120,7 @@ static int before_write(void *ctx, struct error *e)
 		r = secure_booted(d, e);
 	if (r < 0)
 		return r;
-	s = device_subject(d, job->target, &text);
-	r = hook_set_state(&d->hook, &s, BOOT_BAD, e);
+	r = loader_set_state(d, job->target, BOOT_BAD, e);
 	if (r == 0)
 		d->records[job->target].contents = SLOT_DIRTY;
 	return r;
@@ -132,12 +128,13 @@ static int before_write(void *ctx, struct error *e)
 
 static int arm(struct device *d, int target, struct error *e)
 {
-	struct subject_text text;
-	struct hook_subject s = device_subject(d, target, &text);
+	const char *name = d->config.slots[target].name;
 	int r;
 
 	if (d->state.arm_calls >= ARM_CALLS_MAX) {
 		state_deny(&d->state, &d->state.release,
+			"the boot loader hook could not make it primary");
+		device_history(d, "failed", target, &d->state.release,
 			"the boot loader hook could not make it primary");
 		device_idle(d);
 		r = device_save(d, e);
@@ -147,40 +144,42 @@ static int arm(struct device *d, int target, struct error *e)
 				       "primary: the "
 				       "release is denied (a person may still install "
 				       "it)",
-				       ARM_CALLS_MAX, s.slot->name);
+				       ARM_CALLS_MAX, name);
 	}
 	d->state.arm_calls++;
 	r = device_save(d, e);
 	if (r == 0)
 		r = report_arm(d, 0, e);
 	if (r == 0)
-		r = hook_set_primary(&d->hook, &s, e);
+		r = loader_set_primary(d, target, e);
 	if (r < 0)
-		return err_prefix(e, r, "slot %s: arm", s.slot->name);
+		return err_prefix(e, r, "slot %s: arm", name);
 	(void)device_step(d, EVENT_ARMED);
 	r = device_save(d, e);
-	return r < 0 ? r : report_arm(d, 1, e);
+	if (r < 0)
+		return r;
+	device_history(d, "armed", target, &d->state.release, NULL);
+	return report_arm(d, 1, e);
 }
 
 /* Provisioning: there is nothing to fall back to, so there is nothing to try. */
 static int make_current(
 	struct device *d, int target, const struct release_info *info, struct error *e)
 {
-	struct subject_text text;
-	struct hook_subject s = device_subject(d, target, &text);
 	int r = device_save(d, e);
 
 	if (r == 0)
-		r = hook_set_state(&d->hook, &s, BOOT_GOOD, e);
+		r = loader_set_state(d, target, BOOT_GOOD, e);
 	if (r == 0)
-		r = hook_set_primary(&d->hook, &s, e);
+		r = loader_set_primary(d, target, e);
 	if (r < 0)
-		return err_prefix(e, r, "slot %s: arm", s.slot->name);
+		return err_prefix(e, r, "slot %s: arm", d->config.slots[target].name);
 	if (info->serial > d->state.floor) {
 		d->state.floor = info->serial;
 		d->state.floor_time = info->time;
 	}
 	state_allow(&d->state, &info->identity);
+	device_history(d, "provisioned", target, &d->state.release, NULL);
 	device_idle(d);
 	return device_save(d, e);
 }

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "build-config.h"
 #include "slot/verify.h"
+#include "update/history.h"
 
 #define STORE_USER  "osupdate"
 #define SECRET_MAX  65536 /* bytes of a password or key file */
@@ -44,6 +45,7 @@ void device_idle(struct device *d)
 	d->state.target[0] = '\0';
 	d->state.release = (struct release_ref){ 0 };
 	d->state.arm_calls = 0;
+	d->state.retries = 0;
 	memcpy(d->state.boot_id, d->boot_id, sizeof(d->boot_id));
 }
 
@@ -57,6 +59,14 @@ void device_note_error(struct device *d, const char *step, const struct error *w
 	if (why)
 		state_set_error(&d->state, (int64_t)time(NULL), step, why->text);
 	(void)device_save(d, &ignored);
+}
+
+void device_history(const struct device *d, const char *event, int index,
+	const struct release_ref *ref, const char *text)
+{
+	if (d->lock_fd >= 0)
+		history_add(d->state_dirfd, event,
+			index >= 0 ? d->config.slots[index].name : NULL, ref, text);
 }
 
 int device_slot(const struct device *d, const char *name, int *ret, struct error *e)
@@ -82,20 +92,6 @@ int device_target(const struct device *d)
 	if (d->state.target[0] && device_slot(d, d->state.target, &i, NULL) == 0)
 		return i;
 	return SLOT_NONE;
-}
-
-struct hook_subject device_subject(
-	const struct device *d, int index, struct subject_text *text)
-{
-	const struct slot_record *rec = &d->records[index];
-	struct hook_subject s = { .slot = &d->config.slots[index] };
-
-	if (rec->contents != SLOT_EMPTY) {
-		oid_hex(&rec->commit, text->commit);
-		s.commit = text->commit;
-		s.version = rec->version;
-	}
-	return s;
 }
 
 void device_close(struct device *d)

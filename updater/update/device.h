@@ -61,19 +61,17 @@ void device_idle(struct device *d);
  * Best effort: the failure itself is what the caller reports. */
 void device_note_error(struct device *d, const char *step, const struct error *why);
 
+/* Note an event in the device's history (history.h); `index` may be SLOT_NONE.  Opened
+ * for reading, nothing is noted. */
+void device_history(const struct device *d, const char *event, int index,
+	const struct release_ref *ref, const char *text);
+
 /* Index of the slot named so; E_NOTFOUND listing the names. */
 int device_slot(const struct device *d, const char *name, int *ret, struct error *e);
 /* The slot that is not `index`. */
 int device_other(int index);
 /* Index of the slot the record is about, SLOT_NONE in idle. */
 int device_target(const struct device *d);
-
-/* What the hook is told about slot `index`; `text` owns the strings. */
-struct subject_text {
-	char commit[OID_HEX_MAX];
-};
-struct hook_subject device_subject(
-	const struct device *d, int index, struct subject_text *text);
 
 /* The store process, started when it is first needed. */
 int device_store(struct device *d, struct store **ret, struct error *e);

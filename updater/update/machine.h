@@ -22,6 +22,7 @@ enum event {
 	EVENT_AT_TARGET,       /* booted = target */
 	EVENT_ELSEWHERE,       /* booted != target, same kernel boot as the record */
 	EVENT_ELSEWHERE_AGAIN, /* booted != target, in a new kernel boot */
+	EVENT_RETRY, /* it fell back, and nothing says the release is to blame */
 	/* asked for */
 	EVENT_INSTALL,	 /* begin to write the target */
 	EVENT_SEALED,	 /* the target holds the release */

@@ -5,18 +5,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/io.h"
 #include "build-config.h"
 #include "update/device.h"
 #include "update/keyring.h"
+#include "update/observe.h"
 #include "update/recover.h"
-#include "update/switch.h"
 
 static int open_state_dir(struct device *d, struct error *e)
 {
@@ -169,76 +167,6 @@ static int load_records(struct device *d, struct error *e)
 	}
 	(void)e;
 	return 0;
-}
-
-/* The loader went back by itself: remember why nobody should try this release again. */
-static int fell_back(struct device *d, int target, struct error *e)
-{
-	struct subject_text text;
-	char reason[STATE_TEXT_MAX];
-	struct hook_subject s;
-
-	(void)snprintf(reason, sizeof(reason),
-		"booted slot %s instead of the trial in slot %s",
-		d->booted >= 0 ? d->config.slots[d->booted].name : "?", d->state.target);
-	state_deny(&d->state, &d->state.release, reason);
-	progress_note(d->progress,
-		"release %s (serial %" PRIu64
-		") failed its trial in slot %s: %s; it is denied",
-		d->state.release.version, d->state.release.serial, d->state.target,
-		reason);
-	state_set_error(&d->state, (int64_t)time(NULL), "trial", reason);
-	if (d->lock_fd >= 0 && target >= 0) {
-		int r;
-
-		s = device_subject(d, target, &text);
-		r = hook_set_state(&d->hook, &s, BOOT_BAD, e);
-		if (r < 0)
-			return r;
-	}
-	device_idle(d);
-	return 0;
-}
-
-/* Record what the boot loader did since the record was written. */
-static int observe(struct device *d, struct error *e)
-{
-	int target = device_target(d);
-	enum event event = EVENT_ELSEWHERE;
-	enum phase before = d->state.phase;
-	int r;
-
-	if (before == PHASE_IDLE || !d->booted_known || d->booted == SLOT_NONE)
-		return 0;
-	if (d->booted == target)
-		event = EVENT_AT_TARGET;
-	else if (strcmp(d->state.boot_id, d->boot_id) != 0)
-		event = EVENT_ELSEWHERE_AGAIN;
-	switch (device_step(d, event)) {
-	case ACTION_FELL_BACK:
-		r = fell_back(d, target, e);
-		if (r < 0)
-			return r;
-		break;
-	case ACTION_MARK_GOOD:
-		/* Interrupted while confirming: decided already, and every prefix of it
-		 * can be run again. */
-		r = d->lock_fd >= 0 ? switch_confirm(d, e) : 0;
-		return r < 0 ? r : 0;
-	case ACTION_NONE:
-	case ACTION_REFUSE:
-	case ACTION_APPLY:
-	case ACTION_RESUME:
-	case ACTION_ARM:
-	case ACTION_ARM_AGAIN:
-	case ACTION_BEGIN_TRIAL:
-	case ACTION_FINISH:
-	case ACTION_DISARM:
-	case ACTION_END_TRIAL:
-	case ACTION_SWITCH:
-		break; /* theirs, who ask for something: deploy.c, switch.c */
-	}
-	return d->state.phase != before ? device_save(d, e) : 0;
 }
 
 static int load_state(struct device *d, struct error *e)

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
+#include "update/loader.h"
+
 /* Slot `index`'s verified release, and its record made anew; NULL when it has none. */
 static struct release *reread(struct device *d, int index)
 {
@@ -38,8 +40,6 @@ static int recover_booted(struct device *d, struct error *e)
 {
 	const struct slot *slot = &d->config.slots[d->booted];
 	autorelease rel = reread(d, d->booted);
-	struct subject_text text;
-	struct hook_subject s;
 
 	if (!rel) {
 		progress_note(d->progress,
@@ -55,23 +55,19 @@ static int recover_booted(struct device *d, struct error *e)
 		"slot %s carries release %s (serial %" PRIu64
 		"), signature good: taken as confirmed",
 		slot->name, release_info(rel)->version, release_info(rel)->serial);
-	s = device_subject(d, d->booted, &text);
-	return hook_set_state(&d->hook, &s, BOOT_GOOD, e);
+	return loader_set_state(d, d->booted, BOOT_GOOD, e);
 }
 
 static int recover_inactive(struct device *d, int index, struct error *e)
 {
 	autorelease rel = reread(d, index);
 	enum boot_state boot;
-	struct subject_text text;
 	struct release_ref ref;
-	struct hook_subject s;
 	int r;
 
 	if (!rel)
 		return 0;
-	s = device_subject(d, index, &text);
-	r = hook_get_state(&d->hook, &s, &boot, e);
+	r = loader_get_state(d, index, &boot, e);
 	if (r < 0 || boot == BOOT_GOOD)
 		return r;
 	state_set_release(&ref, rel);
@@ -79,7 +75,7 @@ static int recover_inactive(struct device *d, int index, struct error *e)
 		"the boot loader calls its slot bad, and the state record was lost");
 	progress_note(d->progress,
 		"slot %s: release %s is called bad by the boot loader: denied",
-		s.slot->name, ref.version);
+		d->config.slots[index].name, ref.version);
 	return 0;
 }
 

@@ -82,6 +82,8 @@ static void print(const struct state *s, size_t skip, bool unknown, struct buf *
 		print_ref("release", &s->release, out);
 		buf_adds(out, "\n");
 	}
+	if (s->retries)
+		buf_addf(out, "retries %u\n", s->retries);
 	buf_addf(out, "arm-calls %u\nfloor %" PRIu64 "\nfloor-time %" PRId64 "\n",
 		s->arm_calls, s->floor, s->floor_time);
 	if (s->has_candidate) {
@@ -213,14 +215,24 @@ static bool parse_release(struct fields *f, struct state *s)
 	return parse_ref(f, &s->release) && f->p == f->end;
 }
 
-static bool parse_arm_calls(struct fields *f, struct state *s)
+static bool parse_count(struct fields *f, unsigned *ret)
 {
 	uint64_t n;
 
 	if (!parse_u64(field(f), &n) || n > 1000 || f->p != f->end)
 		return false;
-	s->arm_calls = (unsigned)n;
+	*ret = (unsigned)n;
 	return true;
+}
+
+static bool parse_arm_calls(struct fields *f, struct state *s)
+{
+	return parse_count(f, &s->arm_calls);
+}
+
+static bool parse_retries(struct fields *f, struct state *s)
+{
+	return parse_count(f, &s->retries);
 }
 
 static bool parse_floor(struct fields *f, struct state *s)
@@ -273,6 +285,7 @@ static const struct key {
 	{ "target", parse_target, false },
 	{ "release", parse_release, false },
 	{ "arm-calls", parse_arm_calls, false },
+	{ "retries", parse_retries, false },
 	{ "floor", parse_floor, false },
 	{ "floor-time", parse_floor_time, false },
 	{ "candidate", parse_candidate, false },

@@ -41,6 +41,7 @@ struct state {
 	char target[SLOT_NAME_MAX + 1]; /* slot being written or tried; "" in idle */
 	struct release_ref release;	/* what is being installed; serial 0 in idle */
 	unsigned arm_calls;		/* how often the hook was asked to arm this one */
+	unsigned retries;		/* trials of this release that were repeated */
 	uint64_t floor;			/* highest serial ever confirmed; 0 = none */
 	int64_t floor_time;		/* commit time of that release */
 	bool has_candidate;		/* newest release seen and accepted */

@@ -8,18 +8,21 @@
 
 #include <stdio.h>
 
+#include "update/loader.h"
+
 static int mark_good(struct device *d, struct error *e)
 {
-	struct subject_text text;
-	struct hook_subject s = device_subject(d, d->booted, &text);
-	int r = hook_set_state(&d->hook, &s, BOOT_GOOD, e);
+	int r = loader_set_state(d, d->booted, BOOT_GOOD, e);
 
-	return r < 0 ? err_prefix(e, r, "slot %s: confirm", s.slot->name) : 0;
+	return r < 0 ? err_prefix(
+			       e, r, "slot %s: confirm", d->config.slots[d->booted].name)
+		     : 0;
 }
 
 int switch_confirm(struct device *d, struct error *e)
 {
 	struct state *st = &d->state;
+	struct release_ref release;
 	int r;
 
 	if (d->booted == SLOT_NONE)
@@ -45,47 +48,39 @@ int switch_confirm(struct device *d, struct error *e)
 	}
 	state_allow(st, &st->release.identity);
 	st->error_time = 0;
+	release = st->release;
 	device_idle(d);
 	r = device_save(d, e);
-	return r < 0 ? r : 1;
-}
-
-static int set_state(struct device *d, int index, enum boot_state state, struct error *e)
-{
-	struct subject_text text;
-	struct hook_subject s = device_subject(d, index, &text);
-
-	return hook_set_state(&d->hook, &s, state, e);
-}
-
-static int set_primary(struct device *d, int index, struct error *e)
-{
-	struct subject_text text;
-	struct hook_subject s = device_subject(d, index, &text);
-
-	return hook_set_primary(&d->hook, &s, e);
+	if (r < 0)
+		return r;
+	device_history(d, "confirmed", d->booted, &release, NULL);
+	return 1;
 }
 
 /* Armed or half-written: the booted slot stays, the target is never booted. */
 static int disarm(struct device *d, enum rollback_end *ret, struct error *e)
 {
 	bool sealed = d->state.phase != PHASE_APPLYING;
+	struct release_ref release = d->state.release;
 	int target = device_target(d);
 	int r;
 
-	state_deny(&d->state, &d->state.release,
-		"a person rolled it back before it was booted");
+	state_deny(&d->state, &release, "a person rolled it back before it was booted");
 	r = device_save(d, e);
 	if (r == 0 && target >= 0)
-		r = set_state(d, target, BOOT_BAD, e);
+		r = loader_set_state(d, target, BOOT_BAD, e);
 	if (r == 0 && d->booted >= 0)
-		r = set_primary(d, d->booted, e);
+		r = loader_set_primary(d, d->booted, e);
 	if (r < 0)
 		return r;
 	(void)device_step(d, EVENT_ROLLBACK);
 	device_idle(d);
 	*ret = sealed ? ROLLBACK_DISARMED : ROLLBACK_ABANDONED;
-	return device_save(d, e);
+	r = device_save(d, e);
+	if (r == 0)
+		device_history(
+			d, "rolled-back", target, &release, "before it was booted");
+	return r;
 }
 
 /* Is there something to go back to?  *ret_good: the loader boots it without a trial. */
@@ -93,8 +88,6 @@ static int check_other(
 	struct device *d, int other, bool force, bool *ret_good, struct error *e)
 {
 	const char *name = d->config.slots[other].name;
-	struct subject_text text;
-	struct hook_subject s = device_subject(d, other, &text);
 	enum boot_state boot;
 	int r;
 
@@ -103,7 +96,7 @@ static int check_other(
 			"slot %s holds no complete release to go back to; "
 			"`osupdate rollback RELEASE` installs one",
 			name);
-	r = hook_get_state(&d->hook, &s, &boot, e);
+	r = loader_get_state(d, other, &boot, e);
 	if (r < 0)
 		return r;
 	if (boot != BOOT_GOOD && !force)
@@ -126,22 +119,37 @@ static void ref_of(const struct slot_record *rec, struct release_ref *ret)
 	memcpy(ret->version, rec->version, sizeof(ret->version));
 }
 
-static int end_trial(struct device *d, int other, struct error *e)
+static int end_trial(struct device *d, int other, const char *reason, struct error *e)
 {
+	struct release_ref release = d->state.release;
 	int r;
 
-	state_deny(
-		&d->state, &d->state.release, "a person rolled it back during its trial");
+	state_deny(&d->state, &release, reason);
 	r = device_save(d, e);
 	if (r == 0)
-		r = set_primary(d, other, e);
+		r = loader_set_primary(d, other, e);
 	if (r == 0)
-		r = set_state(d, d->booted, BOOT_BAD, e);
+		r = loader_set_state(d, d->booted, BOOT_BAD, e);
 	if (r < 0)
 		return r;
 	(void)device_step(d, EVENT_ROLLBACK);
 	device_idle(d);
-	return device_save(d, e);
+	r = device_save(d, e);
+	if (r == 0)
+		device_history(d, "failed", d->booted, &release, reason);
+	return r;
+}
+
+int switch_end_trial(struct device *d, const char *reason, struct error *e)
+{
+	bool good;
+	int r;
+
+	if (d->booted == SLOT_NONE ||
+		machine_step(d->state.phase, EVENT_ROLLBACK).action != ACTION_END_TRIAL)
+		return err_set(e, E_NOTHING, "nothing is on trial");
+	r = check_other(d, device_other(d->booted), false, &good, e);
+	return r < 0 ? r : end_trial(d, device_other(d->booted), reason, e);
 }
 
 /* From a confirmed system to the other slot: on trial only if it is not known good. */
@@ -161,10 +169,11 @@ static int switch_slot(struct device *d, int other, bool good, struct error *e)
 	st->arm_calls = 1;
 	r = device_save(d, e);
 	if (r == 0)
-		r = set_primary(d, other, e);
+		r = loader_set_primary(d, other, e);
 	if (r < 0)
 		return r;
 	(void)device_step(d, EVENT_ARMED);
+	device_history(d, "rolled-back", other, &st->release, NULL);
 	if (good)
 		device_idle(d); /* confirmed once already: nothing to try */
 	return device_save(d, e);
@@ -187,6 +196,6 @@ int switch_back(struct device *d, bool force, enum rollback_end *ret, struct err
 		return r;
 	*ret = ROLLBACK_SWITCHED;
 	if (machine_step(d->state.phase, EVENT_ROLLBACK).action == ACTION_END_TRIAL)
-		return end_trial(d, other, e);
+		return end_trial(d, other, "a person rolled it back during its trial", e);
 	return switch_slot(d, other, good, e);
 }

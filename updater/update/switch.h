@@ -25,4 +25,10 @@ enum rollback_end {
  */
 int switch_back(struct device *d, bool force, enum rollback_end *ret, struct error *e);
 
+/*
+ * End the trial of what is booted: deny it for `reason`, make the other slot boot next.
+ * Errors: E_NOTHING it is not on trial; E_UNTRUSTED there is nothing to go back to.
+ */
+int switch_end_trial(struct device *d, const char *reason, struct error *e);
+
 #endif

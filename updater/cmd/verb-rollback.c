@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* confirm and rollback: seconds, no network. */
+/* rollback: a boot switch in seconds, without the network. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,28 +7,6 @@
 #include "cmd/cli.h"
 #include "cmd/deployed.h"
 #include "update/switch.h"
-
-int verb_confirm(struct cli *cli, int argc, char **argv, struct error *e)
-{
-	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
-	const struct slot_record *rec;
-	int r;
-
-	(void)argv;
-	if (argc != 1)
-		return cli_usage("confirm", e);
-	r = cli_open(cli, true, &d, e);
-	if (r == 0)
-		r = switch_confirm(&d, e);
-	if (r < 0)
-		return r;
-	rec = &d.records[d.booted];
-	(void)printf("slot %s%s%s is %s\n", d.config.slots[d.booted].name,
-		rec->contents == SLOT_SEALED ? ": release " : "",
-		rec->contents == SLOT_SEALED ? rec->version : "",
-		r > 0 ? "confirmed" : "good already");
-	return 0;
-}
 
 static void print_back(const struct device *d, enum rollback_end end)
 {
