@@ -291,12 +291,13 @@ static void env_save(const struct env *env)
 	ssize_t n;
 
 	print(env, &out);
-	if (memcmp(out.data, env->old, ENV_SIZE) == 0)
-		return;
-	n = pwrite(env->fd, out.data, ENV_SIZE, 0);
-	if (n != ENV_SIZE)
-		hook_die("%s: write: %s", env_path(),
-			n < 0 ? strerror(errno) : "cut short");
+	if (memcmp(out.data, env->old, ENV_SIZE) != 0) {
+		n = pwrite(env->fd, out.data, ENV_SIZE, 0);
+		if (n != ENV_SIZE)
+			hook_die("%s: write: %s", env_path(),
+				n < 0 ? strerror(errno) : "cut short");
+	}
+	/* Also when nothing changed: a call before may have been killed just here. */
 	if (fdatasync(env->fd) < 0)
 		hook_die("%s: fdatasync: %s", env_path(), strerror(errno));
 }
