@@ -19,26 +19,16 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "hook.h"
+#include "order.h"
 
-#define ENV_SIZE     1024 /* GRUB_DEFAULT_ENVBLK_SIZE */
-#define ENV_HEADER   "# GRUB Environment Block\n"
-#define SECTOR_SIZE  512
-#define TRIAL_BOOTS  3 /* grub.cfg has its count-down unrolled from here */
-#define NAMES_MAX    8
-#define NAME_MAX_LEN 31
-
-/* One boot name and what GRUB is told of it. */
-struct entry {
-	char name[NAME_MAX_LEN + 1];
-	unsigned ok;
-	unsigned try;
-};
+#define ENV_SIZE    1024 /* GRUB_DEFAULT_ENVBLK_SIZE */
+#define ENV_HEADER  "# GRUB Environment Block\n"
+#define SECTOR_SIZE 512
 
 struct env {
 	int fd;
 	char old[ENV_SIZE];
-	struct entry entries[NAMES_MAX]; /* in ORDER's order */
-	size_t n;
+	struct order order;
 	struct buf arguments; /* <NAME>_ARGS lines, raw */
 	struct buf others;    /* lines of others, raw */
 };
@@ -57,48 +47,19 @@ static const char *env_path(void)
 /* --- names ------------------------------------------------------------------------ */
 
 /* What GRUB takes for a variable's name, since <NAME>_OK is one. */
-static bool word_valid(const char *s, size_t n)
-{
-	if (n == 0 || n > NAME_MAX_LEN || (s[0] >= '0' && s[0] <= '9'))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!(s[i] >= '0' && s[i] <= '9') && !(s[i] >= 'A' && s[i] <= 'Z') &&
-			!(s[i] >= 'a' && s[i] <= 'z') && s[i] != '_')
-			return false;
-	return true;
-}
-
 static bool name_valid(const char *name)
 {
-	return word_valid(name, strlen(name));
-}
-
-static struct entry *entry_find(struct env *env, const char *name)
-{
-	for (size_t i = 0; i < env->n; i++)
-		if (strcmp(env->entries[i].name, name) == 0)
-			return &env->entries[i];
-	return NULL;
+	return order_word_valid(name, strlen(name)) && !(*name >= '0' && *name <= '9');
 }
 
 /* The entry of that name, made if there is none. */
-static struct entry *entry_get(struct env *env, const char *name)
+static struct order_entry *entry_get(struct env *env, const char *name)
 {
-	struct entry *entry = entry_find(env, name);
+	struct order_entry *entry = order_get(&env->order, name);
 
-	if (entry)
-		return entry;
-	if (env->n == NAMES_MAX)
-		hook_die("%s: more than %d names in ORDER", env_path(), NAMES_MAX);
-	entry = &env->entries[env->n++];
-	*entry = (struct entry){ 0 };
-	(void)snprintf(entry->name, sizeof(entry->name), "%s", name);
+	if (!entry)
+		hook_die("%s: more than %d names in ORDER", env_path(), ORDER_MAX);
 	return entry;
-}
-
-static bool bootable(const struct entry *entry)
-{
-	return entry->ok == 1 || entry->try > 0;
 }
 
 /* --- reading ---------------------------------------------------------------------- */
@@ -135,34 +96,21 @@ static bool line_next(const char *p, const char *end, struct line *ret)
 
 static void read_order(struct env *env, const char *value, size_t n)
 {
-	env->n = 0;
-	for (size_t i = 0; i < n;) {
-		size_t len = 0;
-		char name[NAME_MAX_LEN + 1] = "";
+	bool valid = order_read(&env->order, value, n);
 
-		if (value[i] == ' ') {
-			i++;
-			continue;
-		}
-		while (i + len < n && value[i + len] != ' ')
-			len++;
-		if (!word_valid(value + i, len))
-			hook_die(
-				"%s: ORDER=\"%.*s\" is not a list of boot names; mend it "
-				"with "
-				"`grub-editenv %s set \"ORDER=A B\"`",
-				env_path(), (int)n, value, env_path());
-		memcpy(name, value + i, len);
-		(void)entry_get(env, name);
-		i += len;
-	}
+	for (size_t i = 0; valid && i < env->order.n; i++)
+		valid = name_valid(env->order.entries[i].name);
+	if (!valid)
+		hook_die("%s: ORDER=\"%.*s\" is not a list of boot names; mend it with "
+			 "`grub-editenv %s set \"ORDER=A B\"`",
+			env_path(), (int)n, value, env_path());
 }
 
 /* The entry and field a line is about, NULL when it is not ours. */
 static unsigned *line_field(struct env *env, const struct line *line)
 {
-	for (size_t i = 0; i < env->n; i++) {
-		struct entry *entry = &env->entries[i];
+	for (size_t i = 0; i < env->order.n; i++) {
+		struct order_entry *entry = &env->order.entries[i];
 		size_t n = strlen(entry->name);
 
 		if (line->name <= n || memcmp(line->start, entry->name, n) != 0)
@@ -190,8 +138,8 @@ static bool is_arguments_of(const struct line *line, const char *name)
 
 static bool is_arguments(const struct env *env, const struct line *line)
 {
-	for (size_t i = 0; i < env->n; i++)
-		if (is_arguments_of(line, env->entries[i].name))
+	for (size_t i = 0; i < env->order.n; i++)
+		if (is_arguments_of(line, env->order.entries[i].name))
 			return true;
 	return false;
 }
@@ -211,7 +159,8 @@ static unsigned read_field(const struct line *line)
 {
 	char digit = line->start[line->name + 1];
 
-	if (line->size != line->name + 3 || digit < '0' || digit > '0' + TRIAL_BOOTS)
+	if (line->size != line->name + 3 || digit < '0' ||
+		digit > '0' + ORDER_TRIAL_BOOTS)
 		return 0;
 	return (unsigned)(digit - '0');
 }
@@ -294,11 +243,11 @@ static void env_open(struct env *env, bool writable, const char *name)
 static void print_ours(const struct env *env, struct buf *out)
 {
 	buf_adds(out, ENV_HEADER "ORDER=");
-	for (size_t i = 0; i < env->n; i++)
-		buf_addf(out, "%s%s", i ? " " : "", env->entries[i].name);
+	for (size_t i = 0; i < env->order.n; i++)
+		buf_addf(out, "%s%s", i ? " " : "", env->order.entries[i].name);
 	buf_adds(out, "\n");
-	for (size_t i = 0; i < env->n; i++) {
-		const struct entry *entry = &env->entries[i];
+	for (size_t i = 0; i < env->order.n; i++) {
+		const struct order_entry *entry = &env->order.entries[i];
 
 		buf_addf(out, "%s_OK=%u\n%s_TRY=%u\n", entry->name, entry->ok,
 			entry->name, entry->try);
@@ -355,12 +304,13 @@ static void env_save(struct env *env)
 	ssize_t n;
 
 	print(env, &out);
-	if (memcmp(out.data, env->old, ENV_SIZE) == 0)
-		return;
-	n = pwrite(env->fd, out.data, ENV_SIZE, 0);
-	if (n != ENV_SIZE)
-		hook_die("%s: write: %s", env_path(),
-			n < 0 ? strerror(errno) : "cut short");
+	if (memcmp(out.data, env->old, ENV_SIZE) != 0) {
+		n = pwrite(env->fd, out.data, ENV_SIZE, 0);
+		if (n != ENV_SIZE)
+			hook_die("%s: write: %s", env_path(),
+				n < 0 ? strerror(errno) : "cut short");
+	}
+	/* Also when nothing changed: a call before may have been killed just here. */
 	if (fdatasync(env->fd) < 0)
 		hook_die("%s: fdatasync: %s", env_path(), strerror(errno));
 	memcpy(env->old, out.data, ENV_SIZE);
@@ -389,32 +339,18 @@ static void set_arguments(struct env *env, const char *name, const char *argumen
 
 /* --- verbs ------------------------------------------------------------------------ */
 
-/* Move `entry` to the front or the back; the others keep their order. */
-static void reorder(struct env *env, const struct entry *entry, bool front)
-{
-	struct entry moved = *entry;
-	size_t at = (size_t)(entry - env->entries);
-
-	if (front)
-		memmove(env->entries + 1, env->entries, at * sizeof(moved));
-	else
-		memmove(env->entries + at, env->entries + at + 1,
-			(env->n - at - 1) * sizeof(moved));
-	env->entries[front ? 0 : env->n - 1] = moved;
-}
-
 static void get_primary(void)
 {
 	autoenv env = { .fd = -1 };
+	const struct order_entry *primary;
 
 	env_open(&env, false, NULL);
-	for (size_t i = 0; i < env.n; i++)
-		if (bootable(&env.entries[i])) {
-			hook_answer(env.entries[i].name);
-			return;
-		}
-	hook_die("%s: no slot in ORDER is bootable; `set-state NAME good` makes one",
-		env_path());
+	primary = order_primary(&env.order);
+	if (!primary)
+		hook_die("%s: no slot in ORDER is bootable; `set-state NAME good` makes "
+			 "one",
+			env_path());
+	hook_answer(primary->name);
 }
 
 static bool is_good(const char *name)
@@ -422,50 +358,38 @@ static bool is_good(const char *name)
 	autoenv env = { .fd = -1 };
 
 	env_open(&env, false, name);
-	return bootable(entry_get(&env, name));
+	return order_bootable(entry_get(&env, name));
 }
 
 static void set_primary(const char *name)
 {
 	const char *arguments = getenv("OSUPDATE_KERNEL_ARGUMENTS");
 	autoenv env = { .fd = -1 };
-	struct entry *entry;
 
 	env_open(&env, true, name);
-	entry = entry_get(&env, name);
 	if (arguments) {
 		set_arguments(&env, name, arguments);
 		env_save(&env); /* there before anything boots with them */
 	}
-	/* What was confirmed once is not tried again, so it needs no counter. */
-	entry->try = entry->ok == 1 ? 0 : TRIAL_BOOTS;
-	entry->ok = entry->ok == 1;
-	reorder(&env, entry, true);
+	order_set_primary(&env.order, entry_get(&env, name));
 	env_save(&env);
 }
 
 static void set_good(const char *name)
 {
 	autoenv env = { .fd = -1 };
-	struct entry *entry;
 
 	env_open(&env, true, name);
-	entry = entry_get(&env, name);
-	entry->ok = 1;
-	entry->try = 0;
+	order_set_good(entry_get(&env, name));
 	env_save(&env);
 }
 
 static void set_bad(const char *name)
 {
 	autoenv env = { .fd = -1 };
-	struct entry *entry;
 
 	env_open(&env, true, name);
-	entry = entry_get(&env, name);
-	entry->ok = 0;
-	entry->try = 0;
-	reorder(&env, entry, false);
+	order_set_bad(&env.order, entry_get(&env, name));
 	env_save(&env);
 }
 
