@@ -25,19 +25,18 @@ static void print_good(struct cli *cli, const struct device *d, bool confirmed)
 /* The trial was ended: the other slot boots next, and that is now. */
 static int go_back(struct device *d, bool reboot, const char *why, struct error *e)
 {
-	struct error failed = { 0 };
+	const char *other = d->config.slots[device_other(d->booted)].name;
+	int r;
 
-	(void)err_set(&failed, E_SYSTEM, "%s: the trial is over, slot %s boots next%s",
-		why, d->config.slots[device_other(d->booted)].name,
-		reboot ? " (rebooting)" : ": reboot to go back");
-	if (reboot) {
-		int r = reboot_now(e);
-
-		if (r < 0)
-			return err_prefix(e, r, "%s", failed.text);
-	}
-	*e = failed;
-	return failed.code;
+	if (!reboot)
+		return err_set(e, E_SYSTEM,
+			"%s: the trial is over, slot %s boots next: reboot to go back",
+			why, other);
+	/* Told first: nothing may be heard of us once the machine goes down. */
+	progress_note(
+		d->progress, "%s: the trial is over, slot %s boots next", why, other);
+	r = reboot_now(e);
+	return r < 0 ? r : err_set(e, E_SYSTEM, "rebooting into slot %s", other);
 }
 
 static int confirm(struct cli *cli, struct error *e)

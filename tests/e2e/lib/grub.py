@@ -23,7 +23,7 @@ class Grub:
         """The shipped one, for a serial console and with less patience."""
         with open(TOP + "/bootloader-hooks/grub.cfg") as f:
             text = f.read()
-        text = text.replace("panic=10", "panic=1 loglevel=3 console=ttyS0,115200 net.ifnames=0 rootwait")
+        text = text.replace("panic=10", "panic=1 loglevel=5 console=ttyS0,115200 net.ifnames=0 rootwait")
         return ("serial --unit=0 --speed=115200\nterminal_output serial\n" + text).replace(
             "sleep 10", "sleep 1")
 

@@ -33,7 +33,7 @@ class VM:
     """disk: an image; firmware: None for BIOS, or (code, variables) of OVMF."""
 
     def __init__(self, disk, scratch, arch="x86_64", firmware=None, erst=None, extra=(),
-                 drive="format=raw,cache=writeback", memory=512, log=None):
+                 write_log=None, memory=512, log=None):
         self.text = ""
         self.position = 0
         self.changed = threading.Condition()
@@ -44,7 +44,12 @@ class VM:
                    "-qmp", "unix:%s,server=on,wait=off" % self.control]
         if arch == "x86_64":
             command += ["-machine", "q35", "-cpu", "max"]
-        command += ["-drive", "if=none,id=disk,file=%s,%s" % (disk, drive),
+        drive = "if=none,id=disk,format=raw,cache=writeback,file=%s" % disk
+        if write_log:
+            open(write_log, "wb").close()
+            drive = ("if=none,id=disk,driver=blklogwrites,file.driver=file,file.filename=%s,"
+                     "log.driver=file,log.filename=%s" % (disk, write_log))
+        command += ["-drive", drive,
                     "-device", "nvme,drive=disk,serial=osupdate,bootindex=1",
                     "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="]
         for index, path in enumerate(firmware or ()):
