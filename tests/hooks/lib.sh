@@ -9,9 +9,12 @@
 #   JUDGE    print what the loader would boot now, a boot name or "none", and below it
 #            all of the state that the loader or the hook goes by.  It reads as the
 #            loader does, never by the hook.
+# STATE_PATHS=(FILE…) limits the campaign to calls on these files: for a hook that runs
+# programs, which would hide each other's calls (a kill counts in each process on its own).
 
 # shellcheck disable=SC2034  # for the tests
 HOOKS=$PREFIX/lib/osupdate/bootloader-hooks
+STATE_PATHS=()
 CONFORMANCE=$TOP/tests/hooks/conformance
 
 # Calls that change what is on a disk, or settle it.
@@ -53,12 +56,20 @@ points() {
 		{ print $2, $3, nth }' | sort -u
 }
 
+# traced, but only calls on STATE_PATHS, if there are any.
+traced_state() {
+	local log=$1 paths=() path
+	shift
+	for path in "${STATE_PATHS[@]}"; do paths+=(-P "$path"); done
+	traced "$log" "${paths[@]}" "$@"
+}
+
 # kill_at CALL N [-f] COMMAND…: kill the first of its processes that comes to its Nth CALL,
 # before it is done.  False when none came so far.  Without -f only the hook itself.
 kill_at() {
 	local call=$1 n=$2
 	shift 2
-	traced "$S/killed.log" -e "inject=$call:signal=SIGKILL:when=$n" "$@" || true
+	traced_state "$S/killed.log" -e "inject=$call:signal=SIGKILL:when=$n" "$@" || true
 	grep -q 'killed by SIGKILL' "$S/killed.log"
 }
 
@@ -94,7 +105,7 @@ killed_at_each_write() {
 
 	"$restore"
 	before=$("$judge" | sed -n 1p)
-	if ! traced "$S/whole.log" -f "${verb[@]}"; then
+	if ! traced_state "$S/whole.log" -f "${verb[@]}"; then
 		not_ok "$name: undisturbed: $(head -n 1 "$S/whole.log.out")"
 		return 0
 	fi
@@ -128,7 +139,7 @@ killed_at_each_write() {
 # A verb whose first call was killed between write and sync must still sync.
 syncs_again() { # syncs_again HOOK VERB…
 	traced "$S/again.log" -f "$@" || true
-	if grep -qE '(fsync|fdatasync|syncfs)\(.* = 0$' "$S/again.log"; then
+	if grep -qE '(fsync|fdatasync|syncfs|sync)\(.*\) += 0$' "$S/again.log"; then
 		ok "${1##*/} ${*:2}: repeated, it syncs"
 	else
 		not_ok "${1##*/} ${*:2}: repeated, nothing is synced"
