@@ -26,7 +26,7 @@
 #define OPTIONS_MAX	  256
 #define LABEL		  "osupdate "
 #define CREATE_TIMEOUT_MS 25000
-#define PATH_SIZE (PATH_MAX + 8)
+#define PATH_SIZE	  (PATH_MAX + 8)
 
 struct ours {
 	uint16_t number;
@@ -89,12 +89,17 @@ static const struct ours *by_number(const struct firmware *fw, int number)
 	return NULL;
 }
 
-static bool ordered(const struct firmware *fw, uint16_t number)
+static bool holds(const struct efi_order *order, uint16_t number)
 {
-	for (size_t i = 0; i < fw->order.n; i++)
-		if (fw->order.numbers[i] == number)
+	for (size_t i = 0; i < order->n; i++)
+		if (order->numbers[i] == number)
 			return true;
 	return false;
+}
+
+static bool ordered(const struct firmware *fw, uint16_t number)
+{
+	return holds(&fw->order, number);
 }
 
 /* The slot's option that is, or is not, in BootOrder. */
@@ -131,7 +136,8 @@ static void set_order(struct firmware *fw, int number, bool first, const char *n
 	for (size_t i = 0; i < fw->order.n; i++) {
 		const struct ours *o = by_number(fw, fw->order.numbers[i]);
 
-		if (fw->order.numbers[i] == number || (o && strcmp(o->name, name) == 0))
+		if (fw->order.numbers[i] == number || holds(&new, fw->order.numbers[i]) ||
+			(o && strcmp(o->name, name) == 0))
 			continue;
 		new.numbers[new.n++] = fw->order.numbers[i];
 		if (o)

@@ -33,6 +33,9 @@ conforms() {
 	[ $status = 0 ] || FAILED=$((FAILED + 1))
 }
 
+# Whom to kill: the hook itself, and the first that comes there of it and what it runs.
+FOLLOW=("" -f)
+
 # traced LOG [strace option…] COMMAND…: with all calls that matter in LOG.
 traced() {
 	local log=$1 calls
@@ -112,9 +115,10 @@ killed_at_each_write() {
 	final=$("$judge")
 	after=${final%%$'\n'*}
 	points "$S/whole.log" >"$S/points"
+	[ ${#FOLLOW[@]} = 2 ] || sed -i "/^${3##*/} /!d" "$S/points"
 	mapfile -t calls < <(awk '{ print $2 }' "$S/points" | sort -u)
 	: >"$S/hit"
-	for follow in "" -f; do
+	for follow in "${FOLLOW[@]}"; do
 		for call in "${calls[@]}"; do
 			for ((n = 1; n <= 500; n++)); do
 				"$restore"
@@ -128,6 +132,7 @@ killed_at_each_write() {
 	# strace counts in each process on its own, so a process may hide another's call.
 	missed=$(sort -u "$S/hit" | comm -23 "$S/points" - | paste -sd, -)
 	[ -z "$missed" ] || wrong+=("never killed at: $missed")
+	[ -s "$S/hit" ] || wrong+=("never killed at all")
 	if [ ${#wrong[@]} = 0 ]; then
 		ok "$name: killed at $(wc -l <"$S/hit") points: boots $before or $after"
 	else
