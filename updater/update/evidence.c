@@ -77,6 +77,18 @@ static void search_dumps(int dirfd, int depth, struct dump *d)
 	(void)closedir(dir);
 }
 
+/* Up to the panic and three lines more: what follows are registers. */
+static struct bytes telling_part(const struct buf *text, const char *words)
+{
+	const char *end = text->data + text->size;
+	const char *p = words;
+
+	for (int lines = 0; p < end && lines < 4; p++)
+		lines += *p == '\n';
+	return (struct bytes){ (const unsigned char *)text->data,
+		(size_t)(p - text->data) };
+}
+
 static bool find_panic(int64_t since, struct failure *f)
 {
 	static const char *const places[] = { "/sys/fs/pstore",
@@ -99,7 +111,7 @@ static bool find_panic(int64_t since, struct failure *f)
 	(void)snprintf(text, sizeof(text), "kernel panic: %.*s",
 		(int)strcspn(words, "\r\n"), words);
 	state_text_set(f->text, text);
-	failure_add_log(f, buf_bytes(&d.text));
+	failure_add_log(f, telling_part(&d.text, words));
 	f->kind = FAILURE_PANIC;
 	buf_release(&d.text);
 	return true;
