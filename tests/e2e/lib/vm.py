@@ -46,9 +46,11 @@ class VM:
             command += ["-machine", "q35", "-cpu", "max"]
         drive = "if=none,id=disk,format=raw,cache=writeback,file=%s" % disk
         if write_log:
-            open(write_log, "wb").close()
+            append = os.path.exists(write_log)
+            open(write_log, "ab").close()
             drive = ("if=none,id=disk,driver=blklogwrites,file.driver=file,file.filename=%s,"
-                     "log.driver=file,log.filename=%s" % (disk, write_log))
+                     "log.driver=file,log.filename=%s,log-append=%s"
+                     % (disk, write_log, "on" if append else "off"))
         command += ["-drive", drive,
                     "-device", "nvme,drive=disk,serial=osupdate,bootindex=1",
                     "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="]
