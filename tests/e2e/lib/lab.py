@@ -11,11 +11,8 @@ import subprocess
 import tempfile
 
 from server import Server
-from vm import Failed
+from toolbox import CACHE, PREFIX, TOP, Native, run, write
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-PREFIX = os.environ.get("OSUPDATE_PREFIX", os.path.join(TOP, "build", "root-main"))
-CACHE = os.path.join(TOP, "build", "cache")
 PRODUCT = "kiosk-amd64"
 HOST = "10.0.2.2"  # the host's loopback, as qemu's user network shows it
 
@@ -72,52 +69,6 @@ exec busybox reboot -f
 """
 
 
-def run(*command, **options):
-    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True, **options)
-    if done.returncode != 0:
-        raise Failed("%s: exit code %d\n%s" % (" ".join(map(str, command)), done.returncode,
-                                               done.stdout))
-    return done.stdout
-
-
-def write(path, text, mode=0o644):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as f:
-        f.write(text)
-    os.chmod(path, mode)
-
-
-def kernel(arch="amd64"):
-    """Debian's cloud kernel, unpacked in the cache: its directory."""
-    apt = ["-o", "APT::Architecture=" + arch] if arch != "amd64" else []
-    depends = run("apt-cache", *apt, "depends", "linux-image-cloud-amd64")
-    name = [line.split()[-1] for line in depends.splitlines()
-            if "Depends: linux-image-6" in line][0]
-    directory = os.path.join(CACHE, name)
-    if not os.path.isdir(directory):
-        with tempfile.TemporaryDirectory(dir=CACHE) as t:
-            os.chmod(t, 0o755)
-            run("apt-get", "-q", "download", name, cwd=t)
-            run("dpkg-deb", "-x", glob.glob(t + "/*.deb")[0], t + "/out")
-            os.rename(t + "/out", directory)
-    return directory
-
-
-def copy_program(root, path, target=None):
-    """A program with the shared libraries it needs."""
-    files = {path: target or path}
-    for word in subprocess.run(["ldd", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                               universal_newlines=True).stdout.split():
-        if word.startswith("/"):
-            files[word] = word
-    for source, where in files.items():
-        where = root + where
-        if not os.path.exists(where):
-            os.makedirs(os.path.dirname(where), exist_ok=True)
-            shutil.copy2(os.path.realpath(source), where)
-
-
 class Lab:
     """A scratch directory, a signing key, a repository and its server."""
 
@@ -163,24 +114,21 @@ class Lab:
     def root(self, loader):
         """The tree all releases of a scenario share."""
         root = self.path("root")
-        k = kernel()
+        tools = loader.tools() if hasattr(loader, "tools") else Native()
+        k = tools.kernel()
         version = os.listdir(k + "/lib/modules")[0]
         for d in ("bin sbin etc proc sys dev run tmp data boot root usr/bin usr/sbin usr/lib "
                   "lib/modules lib64 var").split():
             os.makedirs(os.path.join(root, d), exist_ok=True)
-        shutil.copy2("/bin/busybox", root + "/bin/busybox")
-        for applet in run(root + "/bin/busybox", "--list").split():
+        shutil.copy2(tools.busybox, root + "/bin/busybox")
+        # The native one lists its applets; another architecture's has the same.
+        for applet in run("busybox", "--list").split():
             if applet not in ("busybox", "reboot"):
                 os.symlink("/bin/busybox", root + "/bin/" + applet)
-        for source, target in (("bin/osupdate", "/usr/bin/osupdate"),
-                               ("sbin/osupdated", "/usr/sbin/osupdated")):
-            copy_program(root, os.path.join(PREFIX, source), target)
-        # The library directory is compiled in.
-        for f in glob.glob(PREFIX + "/lib/osupdate/**", recursive=True):
-            if os.path.isfile(f):
-                copy_program(root, f)
+        for source, target in tools.osupdate():
+            tools.copy(root, source, target)
         for program in ("/usr/sbin/mke2fs", "/usr/sbin/e2fsck") + loader.programs:
-            copy_program(root, program)
+            tools.copy(root, program)
         os.symlink("mke2fs", root + "/usr/sbin/mkfs.ext4")
         modules = []
         for name in MODULES:
@@ -268,8 +216,10 @@ class Lab:
         script = "label: gpt\n"
         offsets = {}
         for number, label, size, kind in LAYOUT:
-            script += "%d: start=%dMiB, size=%dMiB, type=%s, name=%s\n" % (
-                number, start, size, kind, label)
+            # The flag is for U-Boot, which looks for its script on bootable partitions.
+            script += "%d: start=%dMiB, size=%dMiB, type=%s, name=%s%s\n" % (
+                number, start, size, kind, label,
+                ', attrs="LegacyBIOSBootable"' if label == "boot" else "")
             offsets[label] = (start << 20, size << 20)
             start += size
         with open(image, "wb") as f:

@@ -2,7 +2,8 @@
 """U-Boot's environment on the disk itself, where the first partition keeps room for it."""
 import os
 
-from lab import run, write
+from lab import TOP, run, write
+from toolbox import Arm64
 
 OFFSETS = 0x100000, 0x110000
 SIZE = 0x4000
@@ -35,3 +36,28 @@ class Environment:
         return ["-kernel", os.path.realpath(lab.path("root/vmlinuz")), "-append",
                 "root=PARTLABEL=root-%s ro osupdate.slot=%s panic=1 loglevel=5 "
                 "console=ttyS0,115200 net.ifnames=0 rootwait" % (slot.lower(), slot)]
+
+
+class UBoot(Environment):
+    """U-Boot itself, on arm64, with the boot script that osupdate ships.  Its saveenv does not
+    work on qemu's flash (it has one copy on the disk instead, see uboot.cmd)."""
+    machine = {"arch": "aarch64", "extra": ["-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin"]}
+    direct = None
+
+    def tools(self):
+        return Arm64()
+
+    def prepare(self, lab, image, boot, offsets):
+        one = "%s %#x %#x\n"
+        write(lab.path("fw_env.config"), one % (image, OFFSETS[0], SIZE))
+        write(lab.path("data/fw_env.config"), one % ("/dev/nvme0n1", OFFSETS[0], SIZE))
+        run("fw_setenv", "-c", lab.path("fw_env.config"), "-f", "/dev/null", "machine", "test")
+        with open(TOP + "/bootloader-hooks/uboot.cmd") as f:
+            script = f.read()
+        script = script.replace("panic=10", "panic=1").replace("sleep 10", "sleep 1")
+        write(lab.path("uboot.cmd"),
+              "setenv osupdate_env_block 800\n"
+              "setenv osupdate_bootargs 'console=ttyAMA0 loglevel=5 net.ifnames=0 rootwait'\n"
+              + script)
+        run("mkimage", "-T", "script", "-C", "none", "-A", "arm64", "-d", lab.path("uboot.cmd"),
+            boot + "/boot.scr")

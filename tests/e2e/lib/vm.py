@@ -44,6 +44,8 @@ class VM:
                    "-qmp", "unix:%s,server=on,wait=off" % self.control]
         if arch == "x86_64":
             command += ["-machine", "q35", "-cpu", "max"]
+        else:
+            command += ["-machine", "virt", "-cpu", "cortex-a57"]
         drive = "if=none,id=disk,format=raw,cache=writeback,file=%s" % disk
         if write_log:
             append = os.path.exists(write_log)
@@ -57,7 +59,7 @@ class VM:
         for index, path in enumerate(firmware or ()):
             command += ["-drive", "if=pflash,format=raw,unit=%d,%sfile=%s" % (
                 index, "readonly=on," if index == 0 else "", path)]
-        if erst:
+        if erst and arch == "x86_64":
             command += ["-object", "memory-backend-file,id=erst,mem-path=%s,size=0x10000,share=on"
                         % erst, "-device", "acpi-erst,memdev=erst"]
         self.process = subprocess.Popen(command + list(extra), stdin=subprocess.PIPE,
