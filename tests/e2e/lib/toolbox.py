@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Where a test root's programs come from: this machine, or Debian's arm64 packages and a
 cross build."""
+import contextlib
+import fcntl
 import glob
 import os
 import re
@@ -28,6 +30,15 @@ def write(path, text, mode=0o644):
     with open(path, "w") as f:
         f.write(text)
     os.chmod(path, mode)
+
+
+@contextlib.contextmanager
+def cache_locked():
+    """Scripts run side by side: only one of them fills the cache."""
+    os.makedirs(CACHE, exist_ok=True)
+    with open(CACHE + "/lock", "w") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
 
 
 class Native:
@@ -65,14 +76,15 @@ class Native:
         name = [line.split()[-1] for line in depends.splitlines()
                 if "Depends: linux-image-6" in line][0]
         directory = os.path.join(CACHE, name)
-        if not os.path.isdir(directory):
-            new = directory + ".new"
-            shutil.rmtree(new, ignore_errors=True)
-            os.makedirs(new)
-            run("apt-get", "-q", "download", name, cwd=new, env=environment)
-            run("dpkg-deb", "-x", glob.glob(new + "/*.deb")[0], new + "/out")
-            os.rename(new + "/out", directory)
-            shutil.rmtree(new)
+        with cache_locked():
+            if not os.path.isdir(directory):
+                new = directory + ".new"
+                shutil.rmtree(new, ignore_errors=True)
+                os.makedirs(new)
+                run("apt-get", "-q", "download", name, cwd=new, env=environment)
+                run("dpkg-deb", "-x", glob.glob(new + "/*.deb")[0], new + "/out")
+                os.rename(new + "/out", directory)
+                shutil.rmtree(new)
         return directory
 
     kernel_package = "linux-image-cloud-amd64"
@@ -92,9 +104,10 @@ class Arm64(Native):
         self.stage = os.path.join(TOP, "build", "arm64-stage")
         self.busybox = self.root + "/bin/busybox"
         self.apt = {"APT_CONFIG": self.base + "/apt.conf"}
-        if not os.path.isdir(self.root):
-            self._fetch()
-        self._build()
+        with cache_locked():
+            if not os.path.isdir(self.root):
+                self._fetch()
+            self._build()
 
     def _fetch(self):
         for d in "state/lists/partial", "cache/archives/partial":
@@ -112,6 +125,7 @@ Dir::Cache "%(base)s/cache";
         run("apt-get", "-q", "update", env=environment)
         run("apt-get", "-q", "-y", "--download-only", "install", *self.PACKAGES, env=environment)
         new = self.root + ".new"
+        shutil.rmtree(new, ignore_errors=True)
         for deb in glob.glob(self.base + "/cache/archives/*.deb"):
             run("dpkg-deb", "-x", deb, new)
             os.unlink(deb)
