@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scope-bound ownership.  `autofd`, `autofree` and `autofile` release what they
- * hold when the variable goes out of scope; `take_fd` and `take_ptr` give it to
+ * Scope-bound ownership.  `autofd`, `autofree`, `autofile` and `autodir` release what
+ * they hold when the variable goes out of scope; `take_fd` and `take_ptr` give it to
  * the caller and leave the variable empty.
  */
 #ifndef BASE_CLEANUP_H
 #define BASE_CLEANUP_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,10 +29,17 @@ static inline void cleanup_file(FILE **f)
 		(void)fclose(*f); /* writers that care call fclose themselves */
 }
 
+static inline void cleanup_dir(DIR **d)
+{
+	if (*d)
+		(void)closedir(*d);
+}
+
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 #define autofree    CLEANUP(cleanup_free)
 #define autofd      CLEANUP(cleanup_fd) int
 #define autofile    CLEANUP(cleanup_file) FILE *
+#define autodir     CLEANUP(cleanup_dir) DIR *
 
 static inline int take_fd(int *fd)
 {

@@ -12,13 +12,6 @@
 
 #include "base/cleanup.h"
 
-static void cleanup_dir(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d); /* only read from */
-}
-#define autodir CLEANUP(cleanup_dir) DIR *
-
 static int open_dir(int at, const char *name, DIR **ret, struct error *e)
 {
 	int fd = openat(

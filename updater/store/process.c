@@ -23,6 +23,7 @@
 
 #include "base/io.h"
 #include "base/text.h"
+#include "store/directory.h"
 #include "store/protocol.h"
 
 #define STATUS_FD   (STORE_FD + 1)
@@ -173,36 +174,6 @@ static const char *step_text(enum child_step step)
 	return "start";
 }
 
-/* `store/`, ours to hand over: a real directory that belongs to the user and no other. */
-static int open_store_dir(int state_dirfd, const char *user, uid_t uid, gid_t gid,
-	int *ret_fd, struct error *e)
-{
-	autofd fd = -1;
-	struct stat st;
-
-	if (mkdirat(state_dirfd, "store", 0700) < 0 && errno != EEXIST)
-		return err_sys(e, "store: mkdir");
-	fd = openat(
-		state_dirfd, "store", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, "store");
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, "store: stat");
-	/* Owned by root: made just now, or by a run that was killed in between. */
-	if (st.st_uid != uid && st.st_uid != geteuid())
-		return err_set(e, E_UNTRUSTED,
-			"store: belongs to uid %u, not to the user %s (%u): remove it, "
-			"it will be "
-			"fetched again",
-			st.st_uid, user, uid);
-	if ((st.st_uid != uid || st.st_gid != gid) && fchown(fd, uid, gid) < 0)
-		return err_sys(e, "store: chown");
-	if ((st.st_mode & 07777) != 0700 && fchmod(fd, 0700) < 0)
-		return err_sys(e, "store: chmod");
-	*ret_fd = take_fd(&fd);
-	return 0;
-}
-
 static int find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct error *e)
 {
 	struct passwd pw;
@@ -313,7 +284,7 @@ int process_start(const char *program, const char *user, int state_dirfd,
 	program_fd = open(program, O_PATH | O_CLOEXEC);
 	if (program_fd < 0)
 		return err_sys(e, "%s", program);
-	r = open_store_dir(state_dirfd, user, c.uid, c.gid, &dir, e);
+	r = store_directory(state_dirfd, c.uid, c.gid, &dir, e);
 	if (r < 0)
 		return r;
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);

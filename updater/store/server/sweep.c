@@ -12,13 +12,6 @@
 #include "base/cleanup.h"
 #include "store/server/session.h"
 
-static void close_dir(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d); /* opened for reading */
-}
-#define autodir CLEANUP(close_dir) DIR *
-
 static DIR *open_dir(int at, const char *name)
 {
 	autofd fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
