@@ -216,6 +216,7 @@ class Lab:
         script = "label: gpt\n"
         offsets = {}
         for number, label, size, kind in LAYOUT:
+            size = getattr(loader, "sizes", {}).get(label, size)
             # The flag is for U-Boot, which looks for its script on bootable partitions.
             script += "%d: start=%dMiB, size=%dMiB, type=%s, name=%s%s\n" % (
                 number, start, size, kind, label,
@@ -233,11 +234,12 @@ class Lab:
         boot = self.mount(devices["boot"], "boot")
         data = self.mount(devices["data"], "data")
         loader.prepare(self, image, boot, offsets)
-        os.mkdir(data + "/osupdate")
+        state = data + getattr(loader, "state", "/osupdate")
+        os.makedirs(state)
         write(self.path("allowed_signers"), open(self.path("root/etc/osupdate/allowed_signers"))
               .read())
         write(self.path("osupdate.conf"),
-              self.config(loader, data + "/osupdate", self.path("allowed_signers"),
+              self.config(loader, state, self.path("allowed_signers"),
                           "http://127.0.0.1:%d/git/os.git" % self.server.port,
                           {"A": devices["root-a"], "B": devices["root-b"]},
                           loader.host_keys(self, boot)))
