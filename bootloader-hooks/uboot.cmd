@@ -37,21 +37,26 @@ if test -n "${osupdate_env_block}"; then
 fi
 # ---------------------------------------------------------------------------------------
 
-slot=none
+# Slots in order: the first that may be booted and has a kernel.  booti and bootz return
+# only where they failed.
 for name in ${BOOT_ORDER}; do
+	label=none
 	ok=0
 	left=0
 	if test "${name}" = A; then
+		label=root-a
+		args="${BOOT_A_ARGS}"
 		test -z "${BOOT_A_OK}" || ok="${BOOT_A_OK}"
 		test -z "${BOOT_A_LEFT}" || left="${BOOT_A_LEFT}"
 	elif test "${name}" = B; then
+		label=root-b
+		args="${BOOT_B_ARGS}"
 		test -z "${BOOT_B_OK}" || ok="${BOOT_B_OK}"
 		test -z "${BOOT_B_LEFT}" || left="${BOOT_B_LEFT}"
 	fi
-	if test "${slot}" != none; then
-		echo "osupdate: ${name} is next"
-	elif test "${ok}" = 1; then
-		slot=${name}
+	go=0
+	if test "${ok}" = 1; then
+		go=1
 	elif test "${left}" -gt 0; then
 		if test "${name}" = A; then
 			setexpr BOOT_A_LEFT "${left}" - 1
@@ -60,44 +65,33 @@ for name in ${BOOT_ORDER}; do
 		fi
 		# A boot that cannot be counted is none of the trial's: the next one's turn.
 		if ${save}; then
-			slot=${name}
+			go=1
 			echo "osupdate: ${name} is on trial, boots left with this one: ${left}"
 		else
 			echo "osupdate: the environment cannot be saved, so ${name} is not tried"
 		fi
 	fi
+	if test "${go}" = 1; then
+		if part number ${disk} ${label} osupdate_part; then
+			# panic=: a kernel that cannot go on reboots, which spends the next attempt.
+			setenv bootargs "root=PARTLABEL=${label} ro osupdate.slot=${name} panic=10 ${osupdate_bootargs} ${args}"
+			printenv bootargs
+			from="${disk}:${osupdate_part}"
+			fdt="${fdtcontroladdr}"
+			initrd=-
+			if test -n "${fdt_addr_r}"; then
+				if load ${from} ${fdt_addr_r} /dtb; then fdt="${fdt_addr_r}"; fi
+			fi
+			if load ${from} ${ramdisk_addr_r} /initrd.img; then initrd="${ramdisk_addr_r}:${filesize}"; fi
+			if load ${from} ${kernel_addr_r} /vmlinuz; then
+				# A U-Boot has the one for its processor.
+				booti ${kernel_addr_r} ${initrd} ${fdt} || bootz ${kernel_addr_r} ${initrd} ${fdt}
+			fi
+		fi
+		echo "osupdate: ${name} has no kernel that can be booted"
+	fi
 done
 
-label=none
-if test "${slot}" = A; then
-	label=root-a
-	args="${BOOT_A_ARGS}"
-elif test "${slot}" = B; then
-	label=root-b
-	args="${BOOT_B_ARGS}"
-fi
-
-if test "${label}" = none; then
-	echo "osupdate: no bootable slot (BOOT_ORDER=${BOOT_ORDER})"
-elif part number ${disk} ${label} osupdate_part; then
-	# panic=: a kernel that cannot go on reboots, which spends the next attempt.
-	setenv bootargs "root=PARTLABEL=${label} ro osupdate.slot=${slot} panic=10 ${osupdate_bootargs} ${args}"
-	printenv bootargs
-	from="${disk}:${osupdate_part}"
-	fdt="${fdtcontroladdr}"
-	initrd=-
-	if test -n "${fdt_addr_r}"; then
-		if load ${from} ${fdt_addr_r} /dtb; then fdt="${fdt_addr_r}"; fi
-	fi
-	if load ${from} ${ramdisk_addr_r} /initrd.img; then initrd="${ramdisk_addr_r}:${filesize}"; fi
-	if load ${from} ${kernel_addr_r} /vmlinuz; then
-		# A U-Boot has the one for its processor.
-		booti ${kernel_addr_r} ${initrd} ${fdt} || bootz ${kernel_addr_r} ${initrd} ${fdt}
-	fi
-fi
-
-# Reached when no slot may be booted, or the chosen one has no kernel: try again, since an
-# attempt was spent and another slot may be next.
-echo "osupdate: nothing was booted; again in 10 s"
+echo "osupdate: nothing was booted (BOOT_ORDER=${BOOT_ORDER}); again in 10 s"
 sleep 10
 reset
