@@ -218,6 +218,14 @@ static int systemctl(const char *const *argv, struct buf *ret, struct error *e)
 	return subprocess_run(&p, ret, NULL, &status, e);
 }
 
+/* systemctl show prints "Job=" and its number, or nothing where there is none. */
+static bool has_job(const char *shown)
+{
+	const char *job = strstr(shown, "Job=");
+
+	return job && job[4] >= '1' && job[4] <= '9';
+}
+
 /* Where systemd runs: everything that boot-complete.target requires must be up. */
 static int check_boot_complete(struct run *run, struct error *e)
 {
@@ -239,11 +247,10 @@ static int check_boot_complete(struct run *run, struct error *e)
 	run->health->n_checks++;
 	if (state.data && strstr(state.data, "ActiveState=active"))
 		return 0;
-	if (state.data && strstr(state.data, "Job=") && !strstr(state.data, "Job=0"))
+	if (state.data && has_job(state.data))
 		return err_set(e, E_BUSY,
 			"the system is still coming up (boot-complete.target is not "
-			"reached "
-			"yet)");
+			"reached yet)");
 	buf_adds(&reason, "boot-complete.target was not reached");
 	if (systemctl(failures, &units, &why) == 0 && units.size)
 		buf_addf(&reason, ": %.*s failed", (int)strcspn(units.data, " \n"),
