@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: MIT
+"""Each peer: how it publishes three roots, what a device of it looks like before a case,
+and the script that is timed.  All mount and unmount the slot inside the timed script, so
+that everybody begins with a cold file system and ends with a durable one."""
+import os
+import shutil
+
+from measure import Disk, run, shell
+
+TAR = "tar --numeric-owner --xattrs --xattrs-include='*' --acls"
+SLOT_SIZE, DATA_SIZE = 3 << 30, 4 << 30
+NOTES = """\
+Same for all: the slot is mounted, changed, synced and unmounted inside the timing.
+osupdate        verifies a signature and every byte it writes, and switches the boot loader;
+                osupdate-trust is `read-back = no`, the other reads the slot back from disk
+ostree          fix: pulls into a repository on the slot and checks out hard links beside it,
+                so files are shared and a local change changes all; install copies; no /dev
+rsync           from a local directory: nothing is fetched, signed or checked
+git             no owners, modes, devices, times: not a root file system, only its contents
+casync          extracts over what is there, seeding from it
+tar, zstd-tar   always all of it, into an empty file system, fetched with curl"""
+
+
+class Peer:
+    cases = ()
+    data_size = None
+
+    def __init__(self, scratch, server, tars, trees):
+        self.scratch, self.server, self.tars, self.trees = scratch, server, tars, trees
+        self.slot = Disk(scratch, self.name + "-slot", SLOT_SIZE)
+        self.disks = [self.slot]
+        if self.data_size:
+            self.data = Disk(scratch, self.name + "-data", self.data_size)
+            self.disks.append(self.data)
+
+    srv = property(lambda self: self.scratch.path("srv"))
+
+    def publish(self):
+        """What the builder's side does, once."""
+
+    def make(self, version):
+        """Bring an empty device to `version`, the data disk mounted."""
+
+    def prepare(self, cases):
+        """Images of a device at each version a case begins with."""
+        for version in sorted({self.begins(c) for c in cases if c in self.cases}):
+            for d in self.disks:
+                d.make()
+            if self.data_size:
+                self.data.mount()
+            self.make(version)
+            if self.data_size:
+                self.data.umount()
+            for i, d in enumerate(self.disks):
+                d.save("%s-%s-%d" % (self.name, version, i))
+
+    def begins(self, case):
+        return {"install": 0, "upgrade": 1}.get(case, 2)
+
+    def ready(self, case):
+        for i, d in enumerate(self.disks):
+            d.restore("%s-%s-%d" % (self.name, self.begins(case), i))
+        if self.data_size:
+            self.data.mount()
+        self.before(case)
+
+    def before(self, case):
+        """Untimed: e.g. fetch what a case has already."""
+
+    def after(self, case):
+        if self.data_size:
+            self.data.umount()
+
+    def mounted(self, script):
+        return "mount -o noatime %s %s\n%s\numount %s" % (self.slot.device, self.slot.dir, script, self.slot.dir)
+
+    def to(self, case):
+        return {"install": 1, "upgrade": 2, "nothing": 2}.get(case, 3)
+
+
+class Osupdate(Peer):
+    name, read_back = "osupdate", "yes"
+    cases = ("install", "upgrade", "fix", "fix-local", "nothing")
+    data_size = DATA_SIZE
+    published = False
+
+    def __init__(self, *a):
+        super().__init__(*a)
+        self.booted = Disk(self.scratch, self.name + "-booted", SLOT_SIZE)
+        self.disks = [self.slot, self.data, self.booted]
+        self.git = os.path.join(self.srv, "os.git")
+        self.key = self.scratch.path("key")
+        self.conf = self.scratch.path(self.name + ".conf")
+
+    def publish(self):
+        if Osupdate.published:
+            return
+        Osupdate.published = True
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
+        run("git", "osupdate", "init", "--bare", self.git)
+        for n, tar in enumerate(self.tars, 1):
+            run("git", "--git-dir=" + self.git, "osupdate", "commit", "--branch", "stable", "--product", "bench",
+                "--version", n, "--key", self.key, tar)
+            run("git", "--git-dir=" + self.git, "update-ref", "refs/releases/%d" % n, "refs/heads/stable")
+        run("chmod", "-R", "a+rX", self.srv)
+
+    def offer(self, n):
+        run("git", "--git-dir=" + self.git, "update-ref", "refs/heads/stable", "refs/releases/%d" % n)
+        run("chmod", "-R", "a+rX", self.git)
+
+    def osu(self, booted, *args):
+        return "osupdate --config %s --booted %s --progress=none %s" % (self.conf, booted, " ".join(map(str, args)))
+
+    def configure(self):
+        with open(self.key + ".pub", encoding="ascii") as f:
+            public = " ".join(f.read().split()[:2])
+        signers = self.scratch.path("allowed_signers")
+        with open(signers, "w", encoding="ascii") as f:
+            f.write('builder@example.org namespaces="git" %s\n' % public)
+        with open(self.conf, "w", encoding="utf-8") as f:
+            f.write("""[update]
+url = %s/git/os.git
+channel = stable
+product = bench
+read-back = %s
+[paths]
+state = %s/state
+signers = %s
+[boot]
+hook = grub
+grubenv = %s/grubenv
+[slot A]
+device = %s
+[slot B]
+device = %s
+""" % (self.server.url, self.read_back, self.data.dir, signers, self.data.dir, self.booted.device, self.slot.device))
+        for p in (signers, self.conf):
+            os.chmod(p, 0o644)
+
+    def make(self, version):
+        self.configure()
+        os.chmod(self.data.dir, 0o755)
+        run("grub-editenv", self.data.dir + "/grubenv", "create")
+        run("grub-editenv", self.data.dir + "/grubenv", "set", "ORDER=A B", "A_OK=0", "A_TRY=0", "B_OK=0", "B_TRY=0")
+        self.offer(max(version, 1))
+        shell(self.osu("none", "fetch"))
+        if version:
+            shell(self.osu("none", "install --slot A", version))
+            shell(self.osu("none", "install --slot B", version))
+
+    def before(self, case):
+        self.configure()
+        self.offer(self.to(case))
+        if case != "fix":
+            shell("%s || [ $? = 2 ]" % self.osu("A" if self.begins(case) else "none", "fetch"))
+
+    def script(self, case):
+        if case == "install":
+            return self.osu("none", "install --slot B", 1)
+        if case == "fix":
+            return self.osu("A", "update")
+        return self.osu("A", "install --slot B", self.to(case))
+
+
+class OsupdateTrust(Osupdate):
+    name, read_back = "osupdate-trust", "no"
+
+
+class Ostree(Peer):
+    name, deltas = "ostree", "--disable-static-deltas"
+    cases = ("install", "upgrade", "fix", "fix-local")
+    data_size = DATA_SIZE
+    published = False
+
+    @property
+    def repo(self):
+        return os.path.join(self.srv, "ostree")
+
+    def publish(self):
+        if Ostree.published:
+            return
+        Ostree.published = True
+        run("ostree", "--repo=" + self.repo, "init", "--mode=archive")
+        for n, tree in enumerate(self.trees, 1):
+            copy = self.scratch.path("ostree-tree")
+            run("cp", "-al", tree, copy)  # it knows no devices
+            shell("find %s ! -type f ! -type d ! -type l -delete" % copy)
+            run("ostree", "--repo=" + self.repo, "commit", "--branch=v%d" % n, "--tree=dir=" + copy)
+            shutil.rmtree(copy)
+        run("ostree", "--repo=" + self.repo, "static-delta", "generate", "--from=v2", "--to=v3")
+        run("ostree", "--repo=" + self.repo, "summary", "-u")
+
+    def place(self, case):
+        return self.data if case == "install" else self.slot
+
+    def pull(self, repo, n):
+        return "ostree --repo=%s pull %s origin v%d" % (repo, self.deltas, n)
+
+    def make(self, version):
+        where = self.slot if version else self.data
+        if version:
+            self.slot.mount()
+        repo = where.dir + "/repo"
+        run("ostree", "--repo=" + repo, "init", "--mode=bare")
+        run("ostree", "--repo=" + repo, "remote", "add", "--no-gpg-verify", "origin", self.server.url + "/ostree")
+        shell(self.pull(repo, version or 1))
+        if version:
+            shell("ostree --repo=%s checkout origin:v%d %s/%d" % (repo, version, self.slot.dir, version))
+            self.slot.umount()
+
+    def before(self, case):
+        if case in ("upgrade", "fix-local"):
+            self.slot.mount()
+            shell(self.pull(self.slot.dir + "/repo", self.to(case)))
+            self.slot.umount()
+
+    def script(self, case):
+        n = self.to(case)
+        repo = self.place(case).dir + "/repo"
+        steps = [self.pull(repo, n)] if case == "fix" else []
+        steps.append("ostree --repo=%s checkout %s origin:v%d %s/%d" % (
+            repo, "--force-copy" if case == "install" else "", n, self.slot.dir, n))
+        return self.mounted("\n".join(steps))
+
+
+class OstreeDelta(Ostree):
+    name, deltas, cases = "ostree-delta", "", ("fix",)
+
+
+class Rsync(Peer):
+    name, cases = "rsync", ("install", "upgrade", "fix-local", "nothing")
+
+    def copy(self, n):
+        return "rsync -aHAX --numeric-ids --delete --exclude=/lost+found %s/ %s/" % (self.trees[n - 1], self.slot.dir)
+
+    def make(self, version):
+        if version:
+            shell(self.mounted(self.copy(version)))
+
+    def script(self, case):
+        return self.mounted(self.copy(self.to(case)))
+
+
+class Git(Peer):
+    name, cases = "git", ("install", "upgrade", "fix", "fix-local")
+    data_size = DATA_SIZE
+
+    def publish(self):
+        git = os.path.join(self.srv, "plain.git")
+        run("git", "init", "-q", "--bare", git)
+        for n, tree in enumerate(self.trees, 1):
+            shell("export GIT_DIR=%s GIT_WORK_TREE=%s; git add -A -f 2>/dev/null; git commit -qm %d; "
+                  "git update-ref refs/releases/%d HEAD" % (git, tree, n, n))
+        run("git", "--git-dir=" + git, "repack", "-adq")
+        self.git = git
+
+    def on_device(self, command):
+        return "git --git-dir=%s/repo.git --work-tree=%s %s" % (self.data.dir, self.slot.dir, command)
+
+    def fetch(self, n):
+        return self.on_device("fetch -q %s/git/plain.git +refs/releases/%d:refs/heads/v%d" % (self.server.url, n, n))
+
+    def make(self, version):
+        run("git", "init", "-q", "--bare", self.data.dir + "/repo.git")
+        shell(self.fetch(version or 1))
+        if version:
+            shell(self.mounted(self.on_device("checkout -q -f v%d" % version)))
+
+    def before(self, case):
+        if case in ("upgrade", "fix-local"):
+            shell(self.fetch(self.to(case)))
+
+    def script(self, case):
+        n = self.to(case)
+        steps = [self.fetch(n)] if case == "fix" else []
+        return self.mounted("\n".join(steps + [self.on_device("checkout -q -f v%d" % n)]))
+
+
+class Casync(Peer):
+    name, cases = "casync", ("install", "upgrade", "fix")
+
+    def publish(self):
+        for n, tree in enumerate(self.trees, 1):
+            shell("cd %s && casync make --store=store.castr v%d.caidx %s" % (self.srv, n, tree))
+
+    def extract(self, n):
+        return "casync extract --store=%s/store.castr %s/v%d.caidx %s" % (self.server.url, self.server.url, n,
+                                                                       self.slot.dir)
+
+    def make(self, version):
+        if version:
+            shell(self.mounted(self.extract(version)))
+
+    def script(self, case):
+        return self.mounted(self.extract(self.to(case)))
+
+
+class Tar(Peer):
+    name, cases, suffix, unpack = "tar", ("install", "upgrade", "fix"), "tar", "cat"
+
+    def publish(self):
+        for n, tar in enumerate(self.tars, 1):
+            target = os.path.join(self.srv, "v%d.tar" % n)
+            if not os.path.exists(target):
+                shutil.copy(tar, target)
+
+    def begins(self, case):
+        return 0
+
+    def script(self, case):
+        n = self.to(case)
+        file = os.path.join(self.srv, "v%d.%s" % (n, self.suffix))
+        source = "curl -sS %s/v%d.%s |" % (self.server.url, n, self.suffix) if case == "fix" else ""
+        if case != "fix" and self.unpack == "cat":
+            return self.mounted("%s -xpf %s -C %s" % (TAR, file, self.slot.dir))
+        if case != "fix":
+            return self.mounted("%s <%s | %s -xp -C %s" % (self.unpack, file, TAR, self.slot.dir))
+        return self.mounted("%s %s | %s -xp -C %s" % (source, self.unpack, TAR, self.slot.dir))
+
+
+class ZstdTar(Tar):
+    name, suffix, unpack = "zstd-tar", "tar.zst", "zstd -dc"
+
+    def publish(self):
+        super().publish()
+        for n in (1, 2, 3):
+            run("zstd", "-q", "-T0", "-9", "-f", os.path.join(self.srv, "v%d.tar" % n))
+
+
+def all_of(scratch, server, tars, trees, small, only):
+    classes = [Osupdate, OsupdateTrust, Rsync, Tar]
+    if not small:
+        classes += [Ostree, OstreeDelta, Git, Casync, ZstdTar]
+    return [c(scratch, server, tars, trees) for c in classes if not only or c.name in only]

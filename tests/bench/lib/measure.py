@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: MIT
+"""What a run costs: time, peak anonymous memory of all its processes together, bytes from
+the server, bytes written to devices.  Loop devices with ext4, restored before each run;
+everything is below one scratch directory and gone at the end."""
+import atexit
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+
+def run(*argv, **more):
+    """Run to success; its output is shown only when it fails."""
+    p = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, **more)
+    if p.returncode != 0:
+        raise SystemExit("%s: exit %d\n%s" % (" ".join(map(str, argv)), p.returncode,
+                                              p.stdout.decode(errors="replace")[-3000:]))
+    return p.stdout.decode(errors="replace")
+
+
+def shell(script, **more):
+    return run("bash", "-euo", "pipefail", "-c", script, **more)
+
+
+class Scratch:
+    """A directory, its loop devices, mounts and processes; cleans up however we end."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="osupdate-test.", dir=os.environ.get("OSUPDATE_TMP", "/var/tmp"))
+        os.chmod(self.dir, 0o755)
+        self.mounts, self.loops, self.processes = [], [], []
+        atexit.register(self.clean)
+        for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(s, lambda *_: (_ for _ in ()).throw(SystemExit(130)))
+
+    def path(self, *parts):
+        return os.path.join(self.dir, *parts)
+
+    def clean(self):
+        for p in self.processes:
+            p.kill()
+            p.wait()
+        for m in reversed(self.mounts):
+            subprocess.run(["umount", "-l", m], stderr=subprocess.DEVNULL, check=False)
+        for l in self.loops:
+            subprocess.run(["losetup", "-d", l], stderr=subprocess.DEVNULL, check=False)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Disk:
+    """An image with ext4 behind a loop device."""
+
+    def __init__(self, scratch, name, size):
+        self.scratch, self.size = scratch, size
+        self.image = scratch.path(name + ".img")
+        self.dir = scratch.path(name)
+        self.device = None
+        os.makedirs(self.dir, exist_ok=True)
+
+    def attach(self):
+        self.device = run("losetup", "--find", "--show", self.image).strip()
+        self.scratch.loops.append(self.device)
+
+    def detach(self):
+        if self.device:
+            run("losetup", "-d", self.device)
+            self.scratch.loops.remove(self.device)
+            self.device = None
+
+    def make(self):
+        self.detach()
+        with open(self.image, "wb") as f:
+            f.truncate(self.size)
+        # Tables complete now: no writes in the background that belong to nobody.
+        run("mkfs.ext4", "-q", "-F", "-I", "256", "-O", "^metadata_csum_seed,^orphan_file",
+            "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
+        self.attach()
+
+    def save(self, name):
+        self.detach()
+        run("cp", "--sparse=always", self.image, self.scratch.path(name))
+        self.attach()
+
+    def restore(self, name):
+        self.detach()
+        run("cp", "--sparse=always", self.scratch.path(name), self.image)
+        self.attach()
+
+    def mount(self):
+        run("mount", "-o", "noatime", self.device, self.dir)
+        self.scratch.mounts.append(self.dir)
+
+    def umount(self):
+        run("umount", self.dir)
+        self.scratch.mounts.remove(self.dir)
+
+    def written(self):
+        with open("/sys/block/%s/stat" % os.path.basename(self.device), encoding="ascii") as f:
+            return int(f.read().split()[6]) * 512
+
+
+class Server:
+    """lighttpd on loopback: files, and git-http-backend below /git; counts what it sends."""
+
+    def __init__(self, scratch, root):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        self.log = scratch.path("access.log")
+        conf = scratch.path("lighttpd.conf")
+        with open(conf, "w", encoding="utf-8") as f:
+            f.write("""
+server.modules = ("mod_alias", "mod_cgi", "mod_setenv", "mod_accesslog")
+server.document-root = "%(root)s"
+server.bind = "127.0.0.1"
+server.port = %(port)d
+server.errorlog = "%(dir)s/lighttpd.log"
+server.upload-dirs = ("%(dir)s")
+accesslog.filename = "%(log)s"
+accesslog.format = "%%O"
+alias.url = ("/git/" => "/usr/lib/git-core/git-http-backend/")
+$HTTP["url"] =~ "^/git/" {
+  cgi.assign = ("" => "")
+  setenv.set-environment = ("GIT_PROJECT_ROOT" => "%(root)s", "GIT_HTTP_EXPORT_ALL" => "1", "HOME" => "%(dir)s")
+}
+""" % {"root": root, "port": port, "dir": scratch.dir, "log": self.log})
+        self.process = subprocess.Popen(["lighttpd", "-D", "-f", conf], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        scratch.processes.append(self.process)
+        self.url = "http://127.0.0.1:%d" % port
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise SystemExit("lighttpd does not start: see %s/lighttpd.log" % scratch.dir)
+
+    def sent(self):
+        """Bytes so far; lighttpd writes its log when it is idle or told to."""
+        self.process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        try:
+            with open(self.log, encoding="ascii") as f:
+                return sum(int(line) for line in f if line.strip().isdigit())
+        except FileNotFoundError:
+            return 0
+
+
+def anonymous(pid):
+    try:
+        with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as f:
+            for line in f:
+                if line.startswith("Anonymous:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def below(top):
+    """`top` and all that descend from it, now."""
+    parent = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/%s/stat" % name, encoding="latin1") as f:
+                    parent[int(name)] = int(f.read().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                pass
+    found = {top}
+    grown = True
+    while grown:
+        more = {p for p, q in parent.items() if q in found} - found
+        found |= more
+        grown = bool(more)
+    return found
+
+
+class Memory(threading.Thread):
+    """Peak of the sum over a process and its descendants, looked at every few ms."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid, self.peak, self.ended = pid, 0, False
+        self.start()
+
+    def run(self):
+        while not self.ended:
+            self.peak = max(self.peak, sum(anonymous(p) for p in below(self.pid)))
+            time.sleep(0.004)
+
+
+class Cost:
+    """Run a shell script and measure it; `memory` costs time, so it has a run of its own."""
+
+    def __init__(self, script, disks, server, memory=False, cwd=None):
+        before = [d.written() for d in disks]
+        sent = server.sent()
+        started = time.monotonic()
+        p = subprocess.Popen(["bash", "-euo", "pipefail", "-c", script], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd)
+        sampler = Memory(p.pid) if memory else None
+        out = p.communicate()[0]
+        self.seconds = time.monotonic() - started
+        if sampler:
+            sampler.ended = True
+            sampler.join()
+        if p.returncode != 0:
+            raise SystemExit("%s: exit %d\n%s" % (script, p.returncode, out.decode(errors="replace")[-3000:]))
+        self.output = out.decode(errors="replace")
+        self.memory = sampler.peak if sampler else None
+        self.wire = server.sent() - sent
+        self.written = [d.written() - b for d, b in zip(disks, before)]
