@@ -25,16 +25,3 @@ Test(links, an_inode_belongs_to_one_group_only)
 	cr_assert_eq(names, 3);
 	links_free(l);
 }
-
-Test(links, marks_are_a_set)
-{
-	struct links *l = links_new();
-
-	cr_assert_not(links_marked(l, "a"));
-	links_mark(l, "a");
-	links_mark(l, "a");
-	cr_assert(links_marked(l, "a"));
-	cr_assert_not(links_marked(l, "b"));
-	links_free(l);
-	links_free(NULL);
-}

@@ -102,7 +102,9 @@ static int save_index(const struct digest *manifest)
 {
 	autofd dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return slot_index_save(dir, "A", "uuid-1", manifest, items, 3, NULL);
+	const struct index_key key = { "uuid-1", *manifest, digest_of(bytes_of("stamp")) };
+
+	return slot_index_save(dir, "A", &key, items, 3, NULL);
 }
 
 static int load_index(
@@ -110,17 +112,21 @@ static int load_index(
 {
 	autofd dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return slot_index_load(dir, "A", uuid, manifest, ret, NULL);
+	const struct index_key key = { .uuid = uuid, .manifest = *manifest };
+
+	return slot_index_load(dir, "A", &key, ret, NULL);
 }
 
 Test(record, the_index_is_read_as_it_was_written)
 {
 	struct digest manifest = digest_of(bytes_of("manifest"));
+	struct digest stamp = digest_of(bytes_of("stamp"));
 	struct slot_index index;
 
 	cr_assert_eq(save_index(&manifest), 0);
 	cr_assert_eq(load_index("uuid-1", &manifest, &index), 0);
 	cr_assert_eq(index.count, 3);
+	cr_assert_eq(memcmp(&index.stamp, stamp.b, DIGEST_SIZE), 0);
 	cr_assert_eq(memcmp(index.items, items, sizeof(items)), 0);
 	slot_index_release(&index);
 }

@@ -134,16 +134,17 @@ int io_sync(int fd, struct error *e)
 	return 0;
 }
 
-static int write_new(int dirfd, const char *tmp, struct bytes data, mode_t mode,
-	struct error *e)
+static int write_new(int dirfd, const char *tmp, const struct bytes *parts, size_t n,
+	mode_t mode, struct error *e)
 {
 	autofd fd = openat(dirfd, tmp,
 		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
-	int r;
+	int r = 0;
 
 	if (fd < 0)
 		return err_sys(e, "create");
-	r = io_write_full(fd, data.data, data.size, e);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = io_write_full(fd, parts[i].data, parts[i].size, e);
 	if (r < 0)
 		return r;
 	if (fchmod(fd, mode) < 0)
@@ -154,6 +155,12 @@ static int write_new(int dirfd, const char *tmp, struct bytes data, mode_t mode,
 int io_replace_at(int dirfd, const char *name, struct bytes data, mode_t mode,
 	struct error *e)
 {
+	return io_replace_parts_at(dirfd, name, &data, 1, mode, e);
+}
+
+int io_replace_parts_at(int dirfd, const char *name, const struct bytes *parts, size_t n,
+	mode_t mode, struct error *e)
+{
 	char tmp[300];
 	int r;
 
@@ -163,7 +170,7 @@ int io_replace_at(int dirfd, const char *name, struct bytes data, mode_t mode,
 		return err_set(e, E_INPUT, "%s: name too long", name);
 	if (unlinkat(dirfd, tmp, 0) < 0 && errno != ENOENT)
 		return err_sys(e, "%s: unlink", tmp);
-	r = write_new(dirfd, tmp, data, mode, e);
+	r = write_new(dirfd, tmp, parts, n, mode, e);
 	if (r == 0 && renameat(dirfd, tmp, dirfd, name) < 0)
 		r = err_sys(e, "rename");
 	if (r < 0) {

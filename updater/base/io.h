@@ -30,6 +30,9 @@ int io_read_file_at(int dirfd, const char *name, size_t max, struct buf *ret,
 /* Write `data` under a temporary name, fsync, rename over `name`, fsync the directory. */
 int io_replace_at(int dirfd, const char *name, struct bytes data, mode_t mode,
 	struct error *e);
+/* The same of `n` parts, one behind the other. */
+int io_replace_parts_at(int dirfd, const char *name, const struct bytes *parts, size_t n,
+	mode_t mode, struct error *e);
 
 /* fsync, with its errors reported. */
 int io_sync(int fd, struct error *e);

@@ -394,21 +394,45 @@ int manifest_at(
 	return read_entry(r, ret, e) > 0 ? 0 : E_INPUT;
 }
 
+bool manifest_line(struct bytes manifest, size_t *at, struct bytes *ret)
+{
+	const unsigned char *start = manifest.data + *at;
+	size_t left = manifest.size - *at;
+	const unsigned char *end;
+
+	if (left == 0)
+		return false;
+	end = memchr(start, '\n', left);
+	*ret = (struct bytes){ start, end ? (size_t)(end - start) : left };
+	*at += ret->size + (end ? 1 : 0);
+	return true;
+}
+
 int manifest_find(
 	struct manifest_reader *r, const char *path, struct entry *ret, struct error *e)
 {
-	int got;
+	autobuf wanted = { 0 };
+	size_t at = 0;
 
-	r->headed = false;
-	r->at = 0;
-	r->entries = 0;
-	buf_reset(&r->path);
-	buf_reset(&r->before);
-	while ((got = manifest_next(r, ret, e)) > 0) {
-		int order = path_compare(ret->path, path);
+	/* The path is the last field of an entry's line. */
+	buf_adds(&wanted, " ");
+	path_print(path, &wanted);
+	buf_adds(&wanted, "\n");
+	for (;;) {
+		const unsigned char *found = memmem(r->text.data + at, r->text.size - at,
+			wanted.data, wanted.size);
+		const unsigned char *line;
 
-		if (order >= 0)
-			return order == 0 ? 1 : 0;
+		if (!found)
+			return 0;
+		at = (size_t)(found - r->text.data) + 1;
+		line = memrchr(r->text.data, '\n', (size_t)(found - r->text.data));
+		line = line ? line + 1 : r->text.data;
+		if (line[0] == '+' || line[0] == '=') /* of a file, not a file */
+			continue;
+		if (manifest_at(r, (uint64_t)(line - r->text.data), ret, e) < 0)
+			return E_INPUT;
+		if (strcmp(ret->path, path) == 0)
+			return 1;
 	}
-	return got;
 }

@@ -79,6 +79,9 @@ struct entry {
  */
 void entry_print(const struct entry *entry, struct buf *out);
 
+/* A path, link target or name as a manifest writes it. */
+void path_print(const char *path, struct buf *out);
+
 /* NULL when an xattr of this name belongs into a release, else why not. */
 const char *xattr_fault(const char *name);
 
@@ -112,6 +115,12 @@ uint64_t manifest_offset(const struct manifest_reader *r);
 int manifest_at(struct manifest_reader *r, uint64_t offset, struct entry *ret,
 	struct error *e);
 
+/*
+ * Lines as they stand, without their newlines, from *at on (0 at first): for those who
+ * look for few of them in a manifest that was checked before.  False at the end.
+ */
+bool manifest_line(struct bytes manifest, size_t *at, struct bytes *ret);
+
 /* What a whole, fully checked manifest adds up to. */
 struct manifest_sums {
 	uint64_t entries;    /* all lines with a path */
@@ -126,7 +135,10 @@ struct manifest_sums {
  */
 int manifest_check(struct bytes manifest, struct manifest_sums *ret, struct error *e);
 
-/* The entry of one path: 1 found, 0 not there, or an error.  Linear. */
+/*
+ * The entry of one path in a manifest that was checked before: 1 found, 0 not there, or
+ * an error.  A search for the text, many times faster than reading the entries.
+ */
 int manifest_find(struct manifest_reader *r, const char *path, struct entry *ret,
 	struct error *e);
 

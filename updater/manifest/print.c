@@ -6,7 +6,7 @@
 #include "manifest/manifest.h"
 
 /* Bytes <= 0x20, 0x7f and backslash become \ooo; everything else stays raw. */
-static void escape(struct buf *out, const char *s)
+void path_print(const char *s, struct buf *out)
 {
 	for (; *s; s++) {
 		unsigned char c = (unsigned char)*s;
@@ -30,7 +30,7 @@ static void print_size_and_reference(const struct entry *entry, struct buf *out)
 	case ENTRY_LINK:
 	case ENTRY_HARD:
 		buf_adds(out, "- ");
-		escape(out, entry->target);
+		path_print(entry->target, out);
 		buf_adds(out, " ");
 		break;
 	case ENTRY_CHAR:
@@ -47,7 +47,7 @@ static void print_size_and_reference(const struct entry *entry, struct buf *out)
 static void print_xattr(const struct xattr *x, struct buf *out)
 {
 	buf_adds(out, "= ");
-	escape(out, x->name);
+	path_print(x->name, out);
 	buf_adds(out, " ");
 	if (x->size == 0)
 		buf_adds(out, "-");
@@ -67,7 +67,7 @@ void entry_print(const struct entry *entry, struct buf *out)
 			entry->uid, entry->gid, (int64_t)entry->mtime.tv_sec,
 			entry->mtime.tv_nsec);
 	print_size_and_reference(entry, out);
-	escape(out, entry->path);
+	path_print(entry->path, out);
 	buf_adds(out, "\n");
 	for (size_t i = 0; i < entry->n_pieces; i++) {
 		digest_hex(&entry->pieces[i].digest, hex);

@@ -21,11 +21,6 @@ struct apply {
 	struct install_sums *sums;
 	struct writer w;
 	struct fill *fill;
-	uint64_t *dirs; /* manifest offsets of directories to be set right, in order */
-	unsigned char *dir_flags;
-	size_t n_dirs;
-	size_t cap_dirs;
-	size_t cap_flags;
 	bool has_hard;
 };
 
@@ -77,17 +72,6 @@ static int remove_all(struct apply *a, struct error *e)
 
 /* --- making ----------------------------------------------------------------------- */
 
-static void note_dir(struct apply *a, uint64_t offset, unsigned char flags)
-{
-	size_t n = a->n_dirs;
-
-	ARRAY_GROW(a->dirs, n, a->cap_dirs);
-	ARRAY_GROW(a->dir_flags, n, a->cap_flags);
-	a->dirs[n] = offset;
-	a->dir_flags[n] = flags;
-	a->n_dirs++;
-}
-
 static int make_node(
 	struct apply *a, const struct entry *entry, uint64_t index, struct error *e)
 {
@@ -123,19 +107,18 @@ static int mend_times(struct apply *a, const struct entry *entry, struct error *
 }
 
 static int make(struct apply *a, const struct entry *entry, uint64_t index,
-	uint64_t offset, unsigned char flags, struct error *e)
+	unsigned char flags, struct error *e)
 {
 	int r = 0;
 
 	switch (entry->type) {
 	case ENTRY_DIR:
-		note_dir(a, offset, flags);
 		if (flags & PLAN_MAKE)
 			r = make_dir(a, entry, e);
-		break;
+		break; /* the rest when all that is in it stands */
 	case ENTRY_FILE:
 		if (flags & PLAN_MAKE)
-			return fill_file(a->fill, entry, index, offset,
+			return fill_file(a->fill, entry, index,
 				(flags & PLAN_LOCAL) != 0, e);
 		r = mend_times(a, entry, e);
 		break;
@@ -158,22 +141,21 @@ static int make(struct apply *a, const struct entry *entry, uint64_t index,
 static int make_all(struct apply *a, struct error *e)
 {
 	autoreader reader = manifest_reader_new(a->in->manifest);
-	struct entry entry;
-	int r;
+	const struct plan *plan = a->plan;
+	int r = 0;
 
-	for (uint64_t i = 0; (r = manifest_next(reader, &entry, e)) > 0; i++) {
-		unsigned char flags = a->plan->entries[i];
+	for (uint64_t i = 0; r == 0 && i < plan->count; i++) {
+		unsigned char flags = plan->entries[i];
+		struct entry entry;
 
-		if (i % 256 == 0)
-			r = check_stop(a, e);
-		if (r < 0)
-			return r;
 		if (flags == 0)
 			continue;
-		r = make(a, &entry, i, manifest_offset(reader), flags, e);
-		if (r < 0)
-			return r;
-		if (entry.type == ENTRY_FILE && (flags & PLAN_MAKE))
+		r = check_stop(a, e);
+		if (r == 0)
+			r = manifest_at(reader, plan->offsets[i], &entry, e);
+		if (r == 0)
+			r = make(a, &entry, i, flags, e);
+		if (r == 0 && entry.type == ENTRY_FILE && (flags & PLAN_MAKE))
 			a->sums->written++;
 	}
 	return r;
@@ -214,13 +196,16 @@ static int link_one(
 static int link_all(struct apply *a, struct error *e)
 {
 	autoreader reader = manifest_reader_new(a->in->manifest);
-	struct entry entry;
-	int r;
+	const struct plan *plan = a->plan;
+	int r = 0;
 
-	if (!a->has_hard)
-		return 0;
-	for (uint64_t i = 0; (r = manifest_next(reader, &entry, e)) > 0; i++) {
-		if (entry.type != ENTRY_HARD || !(a->plan->entries[i] & PLAN_MAKE))
+	for (uint64_t i = 0; r == 0 && a->has_hard && i < plan->count; i++) {
+		struct entry entry;
+
+		if (!(plan->entries[i] & PLAN_MAKE))
+			continue;
+		r = manifest_at(reader, plan->offsets[i], &entry, e);
+		if (r < 0 || entry.type != ENTRY_HARD)
 			continue;
 		r = link_one(a, &entry, i, e);
 		if (r < 0)
@@ -232,27 +217,36 @@ static int link_all(struct apply *a, struct error *e)
 
 /* --- directories ------------------------------------------------------------------ */
 
+static int settle_dir(
+	struct apply *a, const struct entry *entry, unsigned char flags, struct error *e)
+{
+	const char *name;
+	int dirfd;
+	int r = writer_parent(&a->w, entry->path, &dirfd, &name, e);
+
+	if (r == 0)
+		r = flags & (PLAN_META | PLAN_MAKE) ? write_dir_meta(dirfd, name, entry, e)
+						    : write_times(dirfd, name, entry, e);
+	return r < 0 ? err_prefix(e, r, "%s", entry->path) : 0;
+}
+
 static int settle_dirs(struct apply *a, struct error *e)
 {
 	autoreader reader = manifest_reader_new(a->in->manifest);
+	const struct plan *plan = a->plan;
+	int r = 0;
 
 	/* What is done to a child changes its parent's times: from the leaves up. */
-	for (size_t i = a->n_dirs; i > 0; i--) {
+	for (uint64_t i = plan->count; r == 0 && i > 0; i--) {
 		struct entry entry;
-		const char *name;
-		int dirfd;
-		int r = manifest_at(reader, a->dirs[i - 1], &entry, e);
 
-		if (r == 0)
-			r = writer_parent(&a->w, entry.path, &dirfd, &name, e);
-		if (r == 0)
-			r = a->dir_flags[i - 1] & (PLAN_META | PLAN_MAKE)
-				    ? write_dir_meta(dirfd, name, &entry, e)
-				    : write_times(dirfd, name, &entry, e);
-		if (r < 0)
-			return err_prefix(e, r, "%s", entry.path);
+		if (plan->entries[i - 1] == 0)
+			continue;
+		r = manifest_at(reader, plan->offsets[i - 1], &entry, e);
+		if (r == 0 && entry.type == ENTRY_DIR)
+			r = settle_dir(a, &entry, plan->entries[i - 1], e);
 	}
-	return 0;
+	return r;
 }
 
 /* --- the whole -------------------------------------------------------------------- */
@@ -264,8 +258,7 @@ int apply_run(const struct install *in, int root, const struct plan *plan,
 	int r;
 
 	writer_init(&a.w, root);
-	a.fill = fill_new(in, &a.w, sums);
-	fill_set_total(a.fill, plan->make_bytes);
+	a.fill = fill_new(in, plan, &a.w, sums);
 	sums->kept = plan->kept;
 	r = unseal(root, e);
 	if (r == 0)
@@ -280,7 +273,5 @@ int apply_run(const struct install *in, int root, const struct plan *plan,
 		r = settle_dirs(&a, e);
 	fill_free(a.fill);
 	writer_release(&a.w);
-	free(a.dirs);
-	free(a.dir_flags);
 	return r;
 }

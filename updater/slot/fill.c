@@ -19,9 +19,8 @@
 
 /* Contents the store is to give: a whole file, or one piece of it. */
 struct job {
-	uint64_t entry;	 /* offset in the manifest */
 	uint64_t offset; /* of the piece in the file */
-	uint32_t index;	 /* of the entry; names the temporary file */
+	uint32_t index;	 /* of the entry in the plan; names the temporary file */
 	uint32_t piece;	 /* or WHOLE */
 };
 
@@ -33,14 +32,14 @@ struct pieced {
 
 struct fill {
 	const struct install *in;
+	const struct plan *plan;
 	struct writer *w;
 	struct install_sums *sums;
 	struct sources *sources;	   /* opened at the first need */
 	struct manifest_reader *asking;	   /* for `next` … */
 	struct manifest_reader *receiving; /* … and for what comes */
-	struct job *jobs;
+	struct spool jobs; /* struct job */
 	size_t n_jobs;
-	size_t cap;
 	size_t asked;
 	struct pieced *pieced; /* by index, ascending */
 	size_t n_pieced;
@@ -50,16 +49,16 @@ struct fill {
 	struct entry entry;
 	struct sink sink;
 	uint64_t done;
-	uint64_t total;
 	unsigned char *buffer;
 };
 
-struct fill *fill_new(
-	const struct install *in, struct writer *w, struct install_sums *sums)
+struct fill *fill_new(const struct install *in, const struct plan *plan,
+	struct writer *w, struct install_sums *sums)
 {
 	struct fill *f = xcalloc(1, sizeof(*f));
 
 	f->in = in;
+	f->plan = plan;
 	f->w = w;
 	f->sums = sums;
 	f->asking = manifest_reader_new(in->manifest);
@@ -77,21 +76,16 @@ void fill_free(struct fill *f)
 	manifest_reader_free(f->asking);
 	manifest_reader_free(f->receiving);
 	cleanup_fd(&f->sink.fd);
-	free(f->jobs);
+	spool_release(&f->jobs);
 	free(f->pieced);
 	free(f->buffer);
 	free(f);
 }
 
-void fill_set_total(struct fill *f, uint64_t bytes)
-{
-	f->total = bytes;
-}
-
 static int report(struct fill *f, uint64_t more, struct error *e)
 {
 	const struct progress_event event = { "apply", "bytes", f->done += more,
-		f->total };
+		f->plan->make_bytes };
 
 	return progress_report(f->in->progress, &event, e);
 }
@@ -130,7 +124,7 @@ static int find_source(
 	struct fill *f, const struct digest *digest, int *ret_fd, uint64_t *ret_offset)
 {
 	if (!f->sources)
-		f->sources = sources_open(f->in, f->w->root);
+		f->sources = sources_open(f->in, f->plan, f->w->root);
 	return sources_find(f->sources, digest, ret_fd, ret_offset);
 }
 
@@ -200,11 +194,20 @@ static int create(struct fill *f, const struct entry *entry, uint64_t index, int
 	return r < 0 ? r : write_create(dirfd, temp, ret_fd, e);
 }
 
-static void note_job(
-	struct fill *f, uint64_t index, uint64_t entry, uint64_t offset, uint32_t piece)
+static struct job *job_at(const struct fill *f, size_t i)
 {
-	ARRAY_GROW(f->jobs, f->n_jobs, f->cap);
-	f->jobs[f->n_jobs++] = (struct job){ entry, offset, (uint32_t)index, piece };
+	return &((struct job *)f->jobs.data)[i];
+}
+
+static int note_job(
+	struct fill *f, uint64_t index, uint64_t offset, uint32_t piece, struct error *e)
+{
+	int r = spool_grow(
+		&f->jobs, f->in->state_dirfd, f->n_jobs, sizeof(struct job), e);
+
+	if (r == 0)
+		*job_at(f, f->n_jobs++) = (struct job){ offset, (uint32_t)index, piece };
+	return r;
 }
 
 /* Start over with an empty file: what a wrong local copy left must not shine through. */
@@ -245,7 +248,7 @@ static int fill_piece(struct fill *f, int fd, const struct piece *piece, uint64_
 }
 
 static int fill_pieces(struct fill *f, int fd, const struct entry *entry, uint64_t index,
-	uint64_t at, struct error *e)
+	struct error *e)
 {
 	struct pieced p = { .index = (uint32_t)index };
 	uint64_t offset = 0;
@@ -254,12 +257,12 @@ static int fill_pieces(struct fill *f, int fd, const struct entry *entry, uint64
 		bool right;
 		int r = fill_piece(f, fd, &entry->pieces[i], offset, &right, e);
 
-		if (r < 0)
-			return r;
-		if (!right) {
-			note_job(f, index, at, offset, i);
+		if (r == 0 && !right) {
+			r = note_job(f, index, offset, i, e);
 			p.left++;
 		}
+		if (r < 0)
+			return r;
 		offset += entry->pieces[i].size;
 	}
 	if (ftruncate(fd, (off_t)entry->size) < 0)
@@ -288,22 +291,20 @@ static int fill_whole(struct fill *f, const struct entry *entry, uint64_t index,
 	return *ret_right ? finish(f, fd, index, entry, e) : discard(f, entry, index, e);
 }
 
-static int fill_from_store(struct fill *f, const struct entry *entry, uint64_t index,
-	uint64_t offset, struct error *e)
+static int fill_from_store(
+	struct fill *f, const struct entry *entry, uint64_t index, struct error *e)
 {
 	autofd fd = -1;
 	int r;
 
-	if (entry->n_pieces == 0) {
-		note_job(f, index, offset, 0, WHOLE);
-		return 0;
-	}
+	if (entry->n_pieces == 0)
+		return note_job(f, index, 0, WHOLE, e);
 	r = create(f, entry, index, &fd, e);
-	return r < 0 ? r : fill_pieces(f, fd, entry, index, offset, e);
+	return r < 0 ? r : fill_pieces(f, fd, entry, index, e);
 }
 
-int fill_file(struct fill *f, const struct entry *entry, uint64_t index, uint64_t offset,
-	bool local, struct error *e)
+int fill_file(struct fill *f, const struct entry *entry, uint64_t index, bool local,
+	struct error *e)
 {
 	autofd from = -1;
 	bool right = false;
@@ -318,7 +319,7 @@ int fill_file(struct fill *f, const struct entry *entry, uint64_t index, uint64_
 		find_source(f, &entry->digest, &from, &at) == 1)
 		r = fill_whole(f, entry, index, from, at, &right, e);
 	if (r == 0 && !right)
-		r = fill_from_store(f, entry, index, offset, e);
+		r = fill_from_store(f, entry, index, e);
 	return r < 0 ? err_prefix(e, r, "%s", entry->path) : 0;
 }
 
@@ -327,14 +328,15 @@ int fill_file(struct fill *f, const struct entry *entry, uint64_t index, uint64_
 static int next(void *ctx, struct want *ret, struct error *e)
 {
 	struct fill *f = ctx;
-	const struct job *job = &f->jobs[f->asked];
+	const struct job *job;
 	struct entry entry;
 	bool whole;
 	int r;
 
 	if (f->asked == f->n_jobs)
 		return 0;
-	r = manifest_at(f->asking, job->entry, &entry, e);
+	job = job_at(f, f->asked);
+	r = manifest_at(f->asking, f->plan->offsets[job->index], &entry, e);
 	if (r < 0)
 		return r;
 	whole = job->piece == WHOLE;
@@ -368,8 +370,8 @@ static int begin(void *ctx, uint32_t id, uint64_t size, struct error *e)
 	int r;
 
 	(void)size; /* the client checked that it is the one asked for */
-	f->job = &f->jobs[id];
-	r = manifest_at(f->receiving, f->job->entry, &f->entry, e);
+	f->job = job_at(f, id);
+	r = manifest_at(f->receiving, f->plan->offsets[f->job->index], &f->entry, e);
 	if (r < 0)
 		return r;
 	r = f->job->piece == WHOLE ? create(f, &f->entry, f->job->index, &fd, e)

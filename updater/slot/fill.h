@@ -11,21 +11,18 @@
 
 struct fill;
 
-struct fill *fill_new(
-	const struct install *in, struct writer *w, struct install_sums *sums);
+struct fill *fill_new(const struct install *in, const struct plan *plan,
+	struct writer *w, struct install_sums *sums);
 void fill_free(struct fill *f);
 
 /*
- * Make the file of `entry` now if its contents are at hand (`local`: under its own
- * path), else note it for fill_fetch.  `offset`: see manifest_at.
+ * Make the file of `entry`, the plan's number `index`, now if its contents are at hand
+ * (`local`: under its own path), else note it for fill_fetch.
  */
-int fill_file(struct fill *f, const struct entry *entry, uint64_t index, uint64_t offset,
-	bool local, struct error *e);
+int fill_file(struct fill *f, const struct entry *entry, uint64_t index, bool local,
+	struct error *e);
 
 /* Fetch and make everything that was noted. */
 int fill_fetch(struct fill *f, struct error *e);
-
-/* Bytes of files done, for the progress of all. */
-void fill_set_total(struct fill *f, uint64_t bytes);
 
 #endif

@@ -19,6 +19,7 @@
 struct look {
 	struct plan plan;
 	char uuid[FS_UUID_MAX];
+	struct digest stamp; /* of the file system, see mount_stamp */
 	bool mountable;
 	bool damaged; /* the file system mounts, but is broken inside */
 };
@@ -45,11 +46,17 @@ static int save_record(const struct install *in, const struct look *l,
 	return slot_record_save(in->state_dirfd, in->slot->name, &rec, e);
 }
 
-static int save_sealed(const struct install *in, const struct look *l, struct error *e)
+/* The slot is not mounted for writing any more: its stamp stays what it is now. */
+static int save_sealed(const struct install *in, struct look *l, struct error *e)
 {
-	int r = slot_index_save(in->state_dirfd, in->slot->name, l->uuid,
-		&release_info(in->release)->manifest, l->plan.items, l->plan.count, e);
+	struct index_key key = {
+		.uuid = l->uuid, .manifest = release_info(in->release)->manifest
+	};
+	int r = mount_stamp(in->slot->device, &key.stamp, e);
 
+	if (r == 0)
+		r = slot_index_save(in->state_dirfd, in->slot->name, &key, l->plan.items,
+			l->plan.count, e);
 	return r < 0 ? r : save_record(in, l, SLOT_SEALED, e);
 }
 
@@ -59,17 +66,23 @@ static int save_sealed(const struct install *in, const struct look *l, struct er
 static int confirm_right(
 	const struct install *in, int root, struct look *l, struct error *e)
 {
+	struct index_key key = { .uuid = l->uuid };
 	struct slot_record rec;
 	struct slot_index index;
+	bool same;
 	int r;
 
 	if (slot_record_load(in->state_dirfd, in->slot->name, &rec, NULL) == 0 &&
 		rec.contents == SLOT_SEALED &&
-		digest_equal(&rec.identity, &release_info(in->release)->identity) &&
-		slot_index_load(in->state_dirfd, in->slot->name, l->uuid, &rec.manifest,
-			&index, NULL) == 0) {
-		slot_index_release(&index);
-		return 0;
+		digest_equal(&rec.identity, &release_info(in->release)->identity)) {
+		key.manifest = rec.manifest;
+		if (slot_index_load(in->state_dirfd, in->slot->name, &key, &index,
+			    NULL) == 0) {
+			same = digest_equal(&index.stamp, &l->stamp);
+			slot_index_release(&index);
+			if (same)
+				return 0;
+		}
 	}
 	r = seal_index(in, root, &l->plan, e);
 	return r < 0 ? r : save_sealed(in, l, e);
@@ -80,12 +93,16 @@ static int look_inside(
 	const struct install *in, int root, struct look *l, struct error *e)
 {
 	struct error why = { 0 };
+	struct index_key key = { .uuid = l->uuid };
 	int r = mount_uuid(in->slot->device, l->uuid, e);
 
+	if (r == 0)
+		r = mount_stamp(in->slot->device, &l->stamp, e);
 	if (r < 0)
 		return r;
+	key.stamp = l->stamp;
 	l->mountable = true;
-	r = plan_make(in, root, l->uuid, &l->plan, &why);
+	r = plan_make(in, root, &key, &l->plan, &why);
 	if (r == E_SYSTEM && is_damage(&why) && !l->damaged) {
 		progress_note(in->progress, "%s: damaged file system: %s",
 			in->slot->device, why.text);

@@ -18,6 +18,7 @@ struct install {
 	const struct release *release;
 	struct bytes manifest; /* of the release: digest and manifest_check passed */
 	struct store *store;
+	const struct survey *survey; /* of the slot, waited for; or NULL */
 	bool full_check; /* read everything that is kept, whatever the stat index says */
 	bool read_back;	 /* read written files from the disk before the seal */
 	const struct progress *progress;

@@ -14,7 +14,6 @@
 struct links {
 	void *by_path; /* struct link_group *, owned by by_inode */
 	void *by_inode;
-	void *marked; /* char * */
 };
 
 struct visit {
@@ -34,11 +33,6 @@ static int compare_inodes(const void *a, const void *b)
 	uint64_t y = ((const struct link_group *)b)->inode;
 
 	return (x > y) - (x < y);
-}
-
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(a, b);
 }
 
 static void free_group(void *p)
@@ -72,7 +66,6 @@ void links_free(struct links *l)
 		return;
 	tdestroy(l->by_path, leave);
 	tdestroy(l->by_inode, free_group);
-	tdestroy(l->marked, free);
 	free(l);
 }
 
@@ -115,15 +108,4 @@ void links_each(const struct links *l,
 	struct visit v = { each, ctx };
 
 	twalk_r(l->by_inode, visit, &v);
-}
-
-void links_mark(struct links *l, const char *path)
-{
-	if (!links_marked(l, path))
-		insert(xstrdup(path), &l->marked, compare_strings);
-}
-
-bool links_marked(const struct links *l, const char *path)
-{
-	return tfind(path, &l->marked, compare_strings) != NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Inodes with several names, while a manifest is walked; and a set of paths. */
+/* Inodes with several names, while a manifest is walked. */
 #ifndef SLOT_LINKS_H
 #define SLOT_LINKS_H
 
@@ -26,8 +26,5 @@ struct link_group *links_find(const struct links *l, const char *path);
 /* Every group, in no order. */
 void links_each(const struct links *l,
 	void (*each)(void *ctx, const struct link_group *g), void *ctx);
-
-void links_mark(struct links *l, const char *path);
-bool links_marked(const struct links *l, const char *path);
 
 #endif

@@ -16,6 +16,9 @@
 #include "base/buf.h"
 #include "base/io.h"
 
+#define SUPERBLOCK_AT   1024 /* Documentation/filesystems/ext4/super.rst */
+#define SUPERBLOCK_SIZE 1024
+
 #define FREE_TRIES    100 /* times 20 ms until a device must be free again */
 #define FREE_PAUSE_NS 20000000L
 
@@ -119,4 +122,17 @@ int mount_finish(const char *device, int *root, struct error *e)
 		(void)nanosleep(&pause, NULL);
 	}
 	return r;
+}
+
+int mount_stamp(const char *device, struct digest *ret, struct error *e)
+{
+	autofd fd = open(device, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	unsigned char superblock[SUPERBLOCK_SIZE];
+
+	if (fd < 0)
+		return err_sys(e, "%s", device);
+	if (io_pread_full(fd, superblock, sizeof(superblock), SUPERBLOCK_AT, e) < 0)
+		return err_prefix(e, E_SYSTEM, "%s: superblock", device);
+	*ret = digest_of((struct bytes){ superblock, sizeof(superblock) });
+	return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/digest.h"
 #include "base/progress.h"
 
 #define FS_UUID_MAX 37
@@ -44,5 +45,12 @@ int mount_finish(const char *device, int *root, struct error *e);
 
 /* The UUID of the ext4 file system on `device` (libblkid). */
 int mount_uuid(const char *device, char ret[FS_UUID_MAX], struct error *e);
+
+/*
+ * What changes whenever the file system was mounted for writing, checked or tuned: the
+ * digest of its superblock, in which the kernel counts mounts and notes their time before
+ * anything else is written (ext4_setup_super).
+ */
+int mount_stamp(const char *device, struct digest *ret, struct error *e);
 
 #endif

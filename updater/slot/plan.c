@@ -10,6 +10,8 @@
 
 #include "manifest/diff.h"
 #include "slot/compare.h"
+#include "slot/recall.h"
+#include "slot/survey.h"
 #include "slot/tree.h"
 #include "slot/verify.h"
 #include "slot/walk.h"
@@ -17,7 +19,6 @@
 struct planner {
 	const struct install *in;
 	struct plan *plan;
-	size_t cap;
 	/* The manifest that stands on the slot, and its stat index; NULL without. */
 	struct manifest_reader *old;
 	struct slot_index index;
@@ -49,27 +50,17 @@ static bool old_seek(struct planner *p, const char *path)
 	return false;
 }
 
-static bool unchanged(const struct planner *p, const struct stat *st)
-{
-	const struct index_item *item = &p->index.items[p->old_at];
-	const struct entry *old = &p->old_entry;
-
-	if (p->old_at >= p->index.count || item->inode != st->st_ino ||
-		item->ctime_seconds != st->st_ctim.tv_sec ||
-		item->ctime_nanoseconds != (uint32_t)st->st_ctim.tv_nsec)
-		return false;
-	return old->type != ENTRY_FILE ||
-	       ((uint64_t)st->st_size == old->size &&
-		       st->st_mtim.tv_sec == old->mtime.tv_sec &&
-		       st->st_mtim.tv_nsec == old->mtime.tv_nsec);
-}
-
 /* enum change_flag between what stands there and what is wanted. */
 static int find_changes(
 	struct planner *p, const struct walk_step *step, unsigned *ret, struct error *e)
 {
-	if (old_seek(p, step->path) && p->old_entry.type != ENTRY_HARD &&
-		unchanged(p, &step->st)) {
+	if (step->known && step->known->type != ENTRY_HARD) {
+		*ret = entry_compare(step->known, step->entry);
+		return 0;
+	}
+	if (!step->known && old_seek(p, step->path) &&
+		p->old_entry.type != ENTRY_HARD &&
+		slot_index_says(&p->index, p->old_at, &p->old_entry, &step->st)) {
 		*ret = entry_compare(&p->old_entry, step->entry);
 		return 0;
 	}
@@ -127,21 +118,26 @@ static int add_removal(struct plan *plan, const struct walk_step *step, struct e
 
 /* --- one step --------------------------------------------------------------------- */
 
-static void add_entry(struct planner *p, const struct walk_step *step)
+static int add_entry(struct planner *p, const struct walk_step *step, struct error *e)
 {
+	const size_t widths[] = { sizeof(*p->plan->entries), sizeof(*p->plan->offsets),
+		sizeof(*p->plan->items) };
 	struct plan *plan = p->plan;
 
-	/* Entries the walk passes over count, too: indices are the manifest's. */
-	while (plan->count <= step->index) {
-		if (plan->count == p->cap) {
-			p->cap = p->cap ? p->cap * 2 : 4096;
-			plan->entries = xreallocarray(plan->entries, p->cap, 1);
-			plan->items =
-				xreallocarray(plan->items, p->cap, sizeof(*plan->items));
-		}
-		plan->entries[plan->count] = 0;
-		plan->items[plan->count++] = (struct index_item){ 0 };
+	for (size_t i = 0; i < 3; i++) {
+		int r = spool_grow(&plan->spools[i], p->in->state_dirfd, step->index,
+			widths[i], e);
+
+		if (r < 0)
+			return r;
 	}
+	plan->entries = plan->spools[0].data;
+	plan->offsets = plan->spools[1].data;
+	plan->items = plan->spools[2].data;
+	/* Entries the walk passes over count, too, with nothing to be done. */
+	plan->offsets[step->index] = step->offset;
+	plan->count = step->index + 1;
+	return 0;
 }
 
 static void make(struct planner *p, const struct walk_step *step, unsigned more)
@@ -153,8 +149,6 @@ static void make(struct planner *p, const struct walk_step *step, unsigned more)
 	plan->entries[step->index] |= (unsigned char)(PLAN_MAKE | more);
 	plan->entries[step->parent] |= PLAN_TOUCHED;
 	count_make(plan, step->entry, replaces ? &step->st : NULL);
-	if (step->entry->type == ENTRY_HARD)
-		links_mark(plan->links, step->entry->target);
 }
 
 static void keep(struct planner *p, const struct walk_step *step, bool meta)
@@ -222,7 +216,9 @@ static int each(void *ctx, const struct walk_step *step, struct error *e)
 	}
 	if (step->what == WALK_EXTRA)
 		return add_removal(p->plan, step, e);
-	add_entry(p, step);
+	r = add_entry(p, step, e);
+	if (r < 0)
+		return r;
 	if (step->what == WALK_BOTH &&
 		(step->entry->type == ENTRY_DIR) != (S_ISDIR(step->st.st_mode) != 0)) {
 		r = add_removal(p->plan, step, e);
@@ -241,19 +237,19 @@ static int each(void *ctx, const struct walk_step *step, struct error *e)
 /* --- the whole -------------------------------------------------------------------- */
 
 /* The slot's own manifest, trusted as far as the index says it is the one. */
-static void open_old(struct planner *p, int root, const char *uuid, struct bytes *ret_map)
+static void open_old(
+	struct planner *p, int root, struct index_key *key, struct bytes *ret_map)
 {
-	struct digest digest;
 	autofd fd = -1;
 
-	if (root < 0 || !uuid || verify_open_manifest(root, &fd, NULL) < 0 ||
+	if (root < 0 || verify_open_manifest(root, &fd, NULL) < 0 ||
 		io_map(fd, ret_map, NULL) < 0)
 		return;
-	digest = digest_of(*ret_map);
+	key->manifest = digest_of(*ret_map);
 	p->plan->own_right =
-		digest_equal(&digest, &release_info(p->in->release)->manifest);
+		digest_equal(&key->manifest, &release_info(p->in->release)->manifest);
 	if (p->in->full_check || slot_index_load(p->in->state_dirfd, p->in->slot->name,
-					 uuid, &digest, &p->index, NULL) < 0)
+					 key, &p->index, NULL) < 0)
 		return;
 	p->old = manifest_reader_new(*ret_map);
 }
@@ -271,16 +267,35 @@ static bool proof_right(const struct install *in, int root)
 	       memcmp(wanted.data, there.data, there.size) == 0;
 }
 
-int plan_make(const struct install *in, int root, const char *uuid, struct plan *ret,
-	struct error *e)
+static void plan_start(struct plan *plan)
 {
+	bool own_right = plan->own_right;
+
+	plan_release(plan);
+	plan->links = links_new();
+	plan->own_right = own_right;
+}
+
+int plan_make(const struct install *in, int root, const struct index_key *key,
+	struct plan *ret, struct error *e)
+{
+	struct index_key wanted = key ? *key : (struct index_key){ .uuid = "" };
 	struct planner p = { .in = in, .plan = ret };
 	automap old = { 0 };
-	int r;
+	int r = E_INPUT;
 
-	*ret = (struct plan){ .links = links_new() };
-	open_old(&p, root, uuid, &old);
-	r = walk_slot(root, in->manifest, each, &p, e);
+	*ret = (struct plan){ 0 };
+	open_old(&p, root, &wanted, &old);
+	plan_start(ret);
+	if (p.old && survey_found(in->survey, &wanted)) {
+		const struct recall rc = { root, old, &p.index };
+
+		r = recall_slot(&rc, in->manifest, each, &p, e);
+	}
+	if (r == E_INPUT) { /* nothing to go by, or it misled us */
+		plan_start(ret);
+		r = walk_slot(root, in->manifest, each, &p, e);
+	}
 	ret->own_right = ret->own_right && proof_right(in, root);
 	manifest_reader_free(p.old);
 	slot_index_release(&p.index);
@@ -289,11 +304,43 @@ int plan_make(const struct install *in, int root, const char *uuid, struct plan 
 
 void plan_release(struct plan *p)
 {
-	free(p->entries);
-	free(p->items);
+	for (size_t i = 0; i < 3; i++)
+		spool_release(&p->spools[i]);
 	buf_release(&p->removals);
 	links_free(p->links);
 	*p = (struct plan){ 0 };
+}
+
+int plan_find(const struct plan *p, struct manifest_reader *reader, const char *path,
+	uint64_t *ret, struct error *e)
+{
+	uint64_t low = 0;
+	uint64_t high = p->count;
+
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		uint64_t at = middle;
+		struct entry entry;
+		int order;
+		int r;
+
+		/* What is not ours has no offset: go by the one before it, "." at worst. */
+		while (p->offsets[at] == 0)
+			at--;
+		r = manifest_at(reader, p->offsets[at], &entry, e);
+		if (r < 0)
+			return r;
+		order = path_compare(entry.path, path);
+		if (order == 0) {
+			*ret = at;
+			return 0;
+		}
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = at;
+	}
+	return err_set(e, E_INPUT, "the manifest has no %s", path);
 }
 
 bool plan_is_empty(const struct plan *p)

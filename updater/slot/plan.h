@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a slot needs to become a release: read-only, before anything is touched.
- * One byte per manifest entry, so that it costs little for any number of files.
+ * What there is of every manifest entry is in spools; carrying a plan out costs what is
+ * to be done, not what there is.
  */
 #ifndef SLOT_PLAN_H
 #define SLOT_PLAN_H
 
+#include "base/spool.h"
+#include "manifest/manifest.h"
 #include "slot/install.h"
 #include "slot/links.h"
 #include "slot/record.h"
@@ -21,10 +24,12 @@ enum plan_flag {
 
 struct plan {
 	unsigned char *entries;	  /* enum plan_flag, by index in the manifest */
+	uint64_t *offsets;	  /* where it begins (manifest_at); 0: not ours to touch */
 	struct index_item *items; /* inode 0: to be looked up when all is done */
 	uint64_t count;
+	struct spool spools[3]; /* which hold the three */
 	struct buf removals; /* paths, each ended by NUL, parents before children */
-	struct links *links; /* groups that are kept; marked: files that get new names */
+	struct links *links; /* groups that are kept */
 	bool own_right;	     /* the slot's manifest and release are those wanted */
 	uint64_t kept;
 	uint64_t make;	     /* entries with PLAN_MAKE */
@@ -39,13 +44,18 @@ struct plan {
 };
 
 /*
- * `root` -1: the slot cannot be mounted, all is to be made.  `uuid` may be NULL then.
- * Errors: as walk_slot and manifest_next; E_INTERRUPTED.
+ * `root` -1: the slot cannot be mounted, all is to be made, and `key` is NULL.  Of `key`
+ * the manifest is found out here.  Errors: as walk_slot and manifest_next; E_SPACE for
+ * the spools; E_INTERRUPTED.
  */
-int plan_make(const struct install *in, int root, const char *uuid, struct plan *ret,
-	struct error *e);
+int plan_make(const struct install *in, int root, const struct index_key *key,
+	struct plan *ret, struct error *e);
 void plan_release(struct plan *p);
 #define autoplan CLEANUP(plan_release) struct plan
+
+/* The number of the entry `path`.  `reader` is one of the manifest planned for. */
+int plan_find(const struct plan *p, struct manifest_reader *reader, const char *path,
+	uint64_t *ret, struct error *e);
 
 /* Is there nothing at all to write? */
 bool plan_is_empty(const struct plan *p);

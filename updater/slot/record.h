@@ -9,9 +9,11 @@
 #define SLOT_RECORD_H
 
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/digest.h"
 #include "base/io.h"
+#include "manifest/manifest.h"
 #include "slot/mount.h"
 #include "trust/release.h"
 
@@ -44,7 +46,8 @@ void slot_record_from(struct slot_record *ret, const struct release *release);
 /*
  * The stat index of a sealed slot: one item per manifest entry, in its order.  An
  * entry whose file still has this inode, ctime, and the manifest's mtime and size is
- * what was written there.
+ * what was written there.  While the file system's stamp is the same, too, nobody has
+ * mounted it for writing: then all of them do.
  */
 struct index_item {
 	uint64_t inode;
@@ -53,8 +56,16 @@ struct index_item {
 	uint32_t reserved; /* 0 */
 };
 
+/* Which slot an index is about. */
+struct index_key {
+	const char *uuid;	/* of the file system */
+	struct digest manifest; /* that it is parallel to */
+	struct digest stamp;	/* see mount_stamp; not looked at by slot_index_load */
+};
+
 struct slot_index {
 	struct bytes map; /* owned mapping */
+	struct digest stamp;
 	const struct index_item *items;
 	uint64_t count;
 };
@@ -63,11 +74,14 @@ struct slot_index {
  * E_NOTFOUND when there is none for this file system and manifest (or it is damaged:
  * its own BLAKE2b is checked); then everything is read instead.
  */
-int slot_index_load(int state_dirfd, const char *slot, const char *uuid,
-	const struct digest *manifest, struct slot_index *ret, struct error *e);
-int slot_index_save(int state_dirfd, const char *slot, const char *uuid,
-	const struct digest *manifest, const struct index_item *items, uint64_t count,
-	struct error *e);
+int slot_index_load(int state_dirfd, const char *slot, const struct index_key *key,
+	struct slot_index *ret, struct error *e);
+int slot_index_save(int state_dirfd, const char *slot, const struct index_key *key,
+	const struct index_item *items, uint64_t count, struct error *e);
 void slot_index_release(struct slot_index *i);
+
+/* Is what `st` is of what was sealed as `entry`, number `at`, which is not ENTRY_HARD? */
+bool slot_index_says(const struct slot_index *i, uint64_t at, const struct entry *entry,
+	const struct stat *st);
 
 #endif

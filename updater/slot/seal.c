@@ -44,20 +44,22 @@ static int read_all_back(
 	const struct install *in, int root, const struct plan *plan, struct error *e)
 {
 	autoreader reader = manifest_reader_new(in->manifest);
-	struct entry entry;
 	struct writer w;
 	uint64_t done = 0;
-	int r;
+	int r = 0;
 
 	writer_init(&w, root);
-	for (uint64_t i = 0; (r = manifest_next(reader, &entry, e)) > 0; i++) {
-		if (entry.type != ENTRY_FILE || !(plan->entries[i] & PLAN_MAKE))
+	for (uint64_t i = 0; r == 0 && i < plan->count; i++) {
+		struct entry entry;
+
+		if (!(plan->entries[i] & PLAN_MAKE))
+			continue;
+		r = manifest_at(reader, plan->offsets[i], &entry, e);
+		if (r < 0 || entry.type != ENTRY_FILE)
 			continue;
 		r = read_back(&w, &entry, e);
 		if (r == 0)
 			r = report(in, done += entry.size, plan->make_bytes, e);
-		if (r < 0)
-			break;
 	}
 	writer_release(&w);
 	return r;
@@ -132,37 +134,61 @@ static int write_proof(const struct install *in, int root, struct error *e)
 
 /* --- the index -------------------------------------------------------------------- */
 
+static int look_up(struct writer *w, const struct entry *entry, struct index_item *ret,
+	struct error *e)
+{
+	struct stat st;
+	const char *name;
+	int dirfd;
+	int r = writer_parent(w, entry->path, &dirfd, &name, e);
+
+	if (r < 0)
+		return r;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "%s: stat", entry->path);
+	*ret = (struct index_item){
+		.inode = st.st_ino,
+		.ctime_seconds = st.st_ctim.tv_sec,
+		.ctime_nanoseconds = (uint32_t)st.st_ctim.tv_nsec,
+	};
+	return 0;
+}
+
+/* A file that got one more name has another ctime. */
+static int look_up_first(const struct plan *plan, struct manifest_reader *reader,
+	struct writer *w, const char *target, struct error *e)
+{
+	autofree char *path = xstrdup(target);
+	struct entry entry;
+	uint64_t i;
+	int r = plan_find(plan, reader, path, &i, e);
+
+	if (r == 0)
+		r = manifest_at(reader, plan->offsets[i], &entry, e);
+	return r < 0 ? r : look_up(w, &entry, &plan->items[i], e);
+}
+
 int seal_index(const struct install *in, int root, struct plan *plan, struct error *e)
 {
 	autoreader reader = manifest_reader_new(in->manifest);
-	struct entry entry;
 	struct writer w;
-	int r;
+	uint64_t own;
+	int r = plan_find(plan, reader, PATH_OWN, &own, e);
 
 	writer_init(&w, root);
-	for (uint64_t i = 0; (r = manifest_next(reader, &entry, e)) > 0; i++) {
-		struct index_item *item = &plan->items[i];
-		struct stat st;
-		const char *name;
-		int dirfd;
+	for (uint64_t i = 0; r == 0 && i < plan->count; i++) {
+		struct entry entry;
 
-		if (item->inode != 0 && !(plan->entries[i] & PLAN_TOUCHED) &&
-			strcmp(entry.path, PATH_OWN) != 0 &&
-			!(entry.type == ENTRY_FILE &&
-				links_marked(plan->links, entry.path)))
+		if (plan->offsets[i] == 0 ||
+			(plan->items[i].inode != 0 && i != own &&
+				!(plan->entries[i] & PLAN_TOUCHED)))
 			continue;
-		r = writer_parent(&w, entry.path, &dirfd, &name, e);
-		if (r < 0)
-			break;
-		if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-			r = err_sys(e, "%s: stat", entry.path);
-			break;
-		}
-		*item = (struct index_item){
-			.inode = st.st_ino,
-			.ctime_seconds = st.st_ctim.tv_sec,
-			.ctime_nanoseconds = (uint32_t)st.st_ctim.tv_nsec,
-		};
+		r = manifest_at(reader, plan->offsets[i], &entry, e);
+		if (r == 0)
+			r = look_up(&w, &entry, &plan->items[i], e);
+		if (r == 0 && entry.type == ENTRY_HARD &&
+			(plan->entries[i] & PLAN_MAKE))
+			r = look_up_first(plan, reader, &w, entry.target, e);
 	}
 	writer_release(&w);
 	return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Local contents: see source.h.  The table holds 24 bytes for every file and piece of
- * the two manifests, and is made at the first question.
+ * Local contents: see source.h.  What is wanted goes into a table, 32 bytes for every file
+ * and piece; then the lines of the manifests at hand are looked through once for it.
  */
 #include "slot/source.h"
 
@@ -10,19 +10,20 @@
 
 #include "base/beneath.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "slot/mount.h"
 #include "slot/verify.h"
 
 #define FROM_BOOTED 0
 #define FROM_TARGET 1
 #define FROM_COUNT  2
-#define WHOLE	    UINT32_MAX
+#define HEX_KEY	    16 /* digits of a digest that make a key */
 
 struct item {
 	uint64_t key;	 /* the digest's first bytes */
-	uint64_t offset; /* of the entry in its manifest */
-	uint32_t piece;	 /* number of the piece, or WHOLE */
-	uint8_t from;
+	uint64_t entry;	 /* offset of the file in the manifest it was found in; 0: nowhere */
+	uint64_t offset; /* of the piece in that file */
+	uint32_t from;
 	bool used;
 };
 
@@ -34,10 +35,8 @@ struct from {
 
 struct sources {
 	struct from from[FROM_COUNT];
-	bool loaded;
-	struct item *table; /* open addressing, a power of two, at most half full */
+	struct spool table; /* struct item: open addressing, a power of two, half full */
 	size_t size;
-	size_t n;
 };
 
 static uint64_t key_of(const struct digest *d)
@@ -48,60 +47,134 @@ static uint64_t key_of(const struct digest *d)
 	return key;
 }
 
-static struct item *slot_of(struct item *table, size_t size, uint64_t key)
+static struct item *item_of(const struct sources *s, uint64_t key)
 {
-	size_t i = (size_t)key & (size - 1);
+	struct item *table = s->table.data;
+	size_t i = (size_t)key & (s->size - 1);
 
 	while (table[i].used && table[i].key != key)
-		i = (i + 1) & (size - 1);
+		i = (i + 1) & (s->size - 1);
 	return &table[i];
 }
 
-static void grow(struct sources *s)
+static void want(struct sources *s, const struct digest *d)
 {
-	size_t size = s->size ? s->size * 2 : 1024;
-	struct item *table = xcalloc(size, sizeof(*table));
+	struct item *item = item_of(s, key_of(d));
 
-	for (size_t i = 0; i < s->size; i++)
-		if (s->table[i].used)
-			*slot_of(table, size, s->table[i].key) = s->table[i];
-	free(s->table);
-	s->table = table;
-	s->size = size;
+	*item = (struct item){ .key = key_of(d), .used = true };
 }
 
-/* The first one stays: the booted slot's files do not go away under us. */
-static void add(struct sources *s, const struct digest *d, const struct item *item)
+/* --- what is wanted --------------------------------------------------------------- */
+
+/* Files and pieces to be made, counted (`s` NULL) or put into the table. */
+static size_t each_wanted(
+	const struct install *in, const struct plan *plan, struct sources *s)
 {
-	struct item *place;
+	autoreader reader = manifest_reader_new(in->manifest);
+	size_t n = 0;
 
-	if (s->n * 2 >= s->size)
-		grow(s);
-	place = slot_of(s->table, s->size, key_of(d));
-	if (place->used)
-		return;
-	*place = *item;
-	place->key = key_of(d);
-	place->used = true;
-	s->n++;
-}
+	for (uint64_t i = 0; i < plan->count; i++) {
+		struct entry entry;
 
-/* A manifest that cannot be read to its end gives what it gave. */
-static void load(struct sources *s, uint8_t from)
-{
-	struct manifest_reader *reader = s->from[from].reader;
-	struct entry entry;
-
-	while (reader && manifest_next(reader, &entry, NULL) > 0) {
-		struct item item = { .offset = manifest_offset(reader), .from = from };
-
-		if (entry.type != ENTRY_FILE || entry.size == 0)
+		/* What can be read from its own place asks for nothing here. */
+		if ((plan->entries[i] & (PLAN_MAKE | PLAN_LOCAL)) != PLAN_MAKE ||
+			manifest_at(reader, plan->offsets[i], &entry, NULL) < 0 ||
+			entry.type != ENTRY_FILE || entry.size == 0)
 			continue;
-		item.piece = WHOLE;
-		add(s, &entry.digest, &item);
-		for (size_t i = 0; i < entry.n_pieces; i++) {
-			item.piece = (uint32_t)i;
-			add(s, &entry.pieces[i].digest, &item);
+		n += 1 + entry.n_pieces;
+		if (s)
+			want(s, &entry.digest);
+		for (size_t p = 0; s && p < entry.n_pieces; p++)
+			want(s, &entry.pieces[p].digest);
+	}
+	return n;
+}
+
+static bool make_table(
+	struct sources *s, const struct install *in, const struct plan *plan)
+{
+	size_t n = each_wanted(in, plan, NULL);
+	size_t size = 64;
+
+	while (size < 2 * n)
+		size *= 2;
+	if (n == 0 || spool_reserve(&s->table, in->state_dirfd,
+			      size * sizeof(struct item), NULL) < 0)
+		return false;
+	s->size = size;
+	(void)each_wanted(in, plan, s);
+	return true;
+}
+
+/* --- what is there ---------------------------------------------------------------- */
+
+/* Field `n` of a line, counted from 0. */
+static bool field(struct bytes line, unsigned n, struct bytes *ret)
+{
+	const unsigned char *end = line.data + line.size;
+	const unsigned char *space;
+
+	for (;;) {
+		space = memchr(line.data, ' ', (size_t)(end - line.data));
+		if (n-- == 0)
+			break;
+		if (!space)
+			return false;
+		line.data = space + 1;
+	}
+	*ret = (struct bytes){ line.data,
+		(size_t)((space ? space : end) - line.data) };
+	return true;
+}
+
+static bool hex_key(struct bytes line, unsigned n, uint64_t *ret)
+{
+	struct bytes hex;
+
+	return field(line, n, &hex) && hex.size == 2 * DIGEST_SIZE &&
+	       sodium_hex2bin((unsigned char *)ret, sizeof(*ret), (const char *)hex.data,
+		       HEX_KEY, NULL, NULL, NULL) == 0;
+}
+
+/* The first place found stays: the booted slot's files do not go away under us. */
+static void found(struct sources *s, uint64_t key, uint64_t entry, uint64_t offset,
+	uint32_t from)
+{
+	struct item *item = item_of(s, key);
+
+	if (item->used && item->entry == 0) {
+		item->entry = entry;
+		item->offset = offset;
+		item->from = from;
+	}
+}
+
+/* Lines are believed no more than digests: whoever copies checks what he gets. */
+static void search(struct sources *s, uint32_t from)
+{
+	struct bytes map = s->from[from].map;
+	struct bytes line;
+	uint64_t entry = 0;
+	uint64_t offset = 0;
+	size_t at = 0;
+
+	while (manifest_line(map, &at, &line)) {
+		struct bytes number;
+		uint64_t size;
+		uint64_t key;
+
+		if (line.size < 2 || line.data[1] != ' ')
+			continue;
+		if (line.data[0] == 'f' && hex_key(line, 6, &key)) {
+			entry = (uint64_t)(line.data - map.data);
+			offset = 0;
+			found(s, key, entry, 0, from);
+		} else if (line.data[0] == '+' && hex_key(line, 2, &key) &&
+			   field(line, 1, &number) &&
+			   text_u64((const char *)number.data, number.size,
+				   MANIFEST_PIECE_MAX, &size)) {
+			found(s, key, entry, offset, from);
+			offset += size;
 		}
 	}
 }
@@ -129,12 +202,18 @@ static int open_booted(const struct install *in)
 	return root;
 }
 
-struct sources *sources_open(const struct install *in, int target)
+struct sources *sources_open(
+	const struct install *in, const struct plan *plan, int target)
 {
 	struct sources *s = xcalloc(1, sizeof(*s));
 
 	open_from(&s->from[FROM_BOOTED], open_booted(in));
 	open_from(&s->from[FROM_TARGET], target);
+	if ((s->from[FROM_BOOTED].reader || s->from[FROM_TARGET].reader) &&
+		make_table(s, in, plan)) {
+		search(s, FROM_BOOTED);
+		search(s, FROM_TARGET);
+	}
 	return s;
 }
 
@@ -147,34 +226,22 @@ void sources_close(struct sources *s)
 		io_unmap(&s->from[i].map);
 	}
 	cleanup_fd(&s->from[FROM_BOOTED].root);
-	free(s->table);
+	spool_release(&s->table);
 	free(s);
 }
 
 int sources_find(
 	struct sources *s, const struct digest *digest, int *ret_fd, uint64_t *ret_offset)
 {
-	const struct item *item;
+	const struct item *item = s->size ? item_of(s, key_of(digest)) : NULL;
 	struct entry entry;
-	uint64_t offset = 0;
 
-	if (!s->loaded) {
-		s->loaded = true;
-		load(s, FROM_BOOTED);
-		load(s, FROM_TARGET);
-	}
-	if (s->n == 0)
+	if (!item || !item->used || item->entry == 0 ||
+		manifest_at(s->from[item->from].reader, item->entry, &entry, NULL) < 0)
 		return 0;
-	item = slot_of(s->table, s->size, key_of(digest));
-	if (!item->used ||
-		manifest_at(s->from[item->from].reader, item->offset, &entry, NULL) < 0)
-		return 0;
-	for (uint32_t i = 0;
-		item->piece != WHOLE && i < item->piece && i < entry.n_pieces; i++)
-		offset += entry.pieces[i].size;
 	if (beneath_open(s->from[item->from].root, entry.path,
 		    O_RDONLY | O_NONBLOCK | O_NOATIME, 0, ret_fd, NULL) < 0)
 		return 0;
-	*ret_offset = offset;
+	*ret_offset = item->offset;
 	return 1;
 }

@@ -7,12 +7,16 @@
 #ifndef SLOT_SOURCE_H
 #define SLOT_SOURCE_H
 
-#include "slot/install.h"
+#include "slot/plan.h"
 
 struct sources;
 
-/* `target` is borrowed, the slot being written.  Never fails: there may be no source. */
-struct sources *sources_open(const struct install *in, int target);
+/*
+ * For the files `plan` is to make.  `target` is borrowed, the slot being written.  Never
+ * fails: there may be no source.
+ */
+struct sources *sources_open(
+	const struct install *in, const struct plan *plan, int target);
 void sources_close(struct sources *s);
 
 /*

@@ -26,6 +26,7 @@ struct walk_step {
 	int dirfd;	  /* the directory above; -1 when the slot has none */
 	const char *name; /* in dirfd */
 	struct stat st;	  /* not for WALK_MISSING */
+	const struct entry *known; /* what was sealed there, when that is all we go by */
 };
 
 /*

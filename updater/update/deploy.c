@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/io.h"
+#include "slot/survey.h"
 #include "update/loader.h"
 #include "update/offer.h"
 #include "update/policy.h"
@@ -264,12 +265,17 @@ static int write_slot(struct job *job, struct deploy_result *ret, struct error *
 		.before_write = before_write,
 		.ctx = job,
 	};
-	int r = offer_manifest(d, job->release, &manifest, e);
+	int r;
 
+	if (!job->options->full_check)
+		device_survey(d, job->target);
+	r = offer_manifest(d, job->release, &manifest, e);
 	if (r == 0)
 		r = device_store(d, &in.store, e);
+	survey_wait(d->survey);
 	if (r < 0)
 		return r;
+	in.survey = d->survey;
 	in.manifest = manifest;
 	r = install_run(&in, &ret->sums, e);
 	ret->wrote = r == 0;
@@ -300,6 +306,7 @@ int deploy_release(struct device *d, const struct release *rel, const struct dep
 		ret->end = DEPLOY_RECORDED;
 		return record_only(d, rel, e);
 	}
+	survey_wait(d->survey);
 	r = slot_require_free(&d->config.slots[job.target], e);
 	if (r == 0)
 		r = write_slot(&job, ret, e);

@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "build-config.h"
+#include "slot/survey.h"
 #include "slot/verify.h"
 #include "update/history.h"
 
@@ -94,8 +95,19 @@ int device_target(const struct device *d)
 	return SLOT_NONE;
 }
 
+void device_survey(struct device *d, int index)
+{
+	if (d->survey && d->surveyed == index)
+		return;
+	survey_free(d->survey);
+	d->survey = survey_start(d->state_dirfd, &d->config.slots[index]);
+	d->surveyed = index;
+}
+
 void device_close(struct device *d)
 {
+	survey_free(d->survey);
+	d->survey = NULL;
 	store_close(d->store);
 	d->store = NULL;
 	signers_free(d->signers);
@@ -140,6 +152,18 @@ static void add_option(const char *key, const char *value, char **options, size_
 		options[(*n)++] = xasprintf("%s=%s", key, value);
 }
 
+/* Something is being downloaded: time to look at where it will go. */
+static void on_store_event(void *ctx, const struct progress_event *event)
+{
+	struct device *d = ctx;
+
+	if (d->will_install && d->booted >= 0 && event->done > 0 &&
+		strcmp(event->step, "fetch") == 0)
+		device_survey(d, device_other(d->booted));
+	if (d->progress && d->progress->report)
+		d->progress->report(d->progress->ctx, event);
+}
+
 int device_store(struct device *d, struct store **ret, struct error *e)
 {
 	char *options[OPTIONS_MAX] = { NULL };
@@ -149,7 +173,7 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 		.state_dirfd = d->state_dirfd,
 		.options = (const char *const *)options,
 		.stall_timeout_ms = d->config.stall_timeout_ms,
-		.progress = d->progress,
+		.progress = &d->store_progress,
 	};
 	size_t n = 0;
 	int r;
@@ -158,6 +182,11 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 		*ret = d->store;
 		return 0;
 	}
+	d->store_progress = (struct progress){
+		.report = on_store_event,
+		.stop = d->progress ? d->progress->stop : NULL,
+		.ctx = d,
+	};
 	add_option("url", d->config.url, options, &n);
 	add_option("ca", d->config.ca, options, &n);
 	add_option("username", d->config.username, options, &n);

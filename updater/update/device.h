@@ -30,6 +30,10 @@ struct device {
 	bool booted_known; /* false: nobody could say (SLOT_NONE then) */
 	char boot_id[BOOT_ID_MAX];
 	struct store *store; /* started at the first use */
+	struct survey *survey; /* of slot `surveyed`; NULL: none was begun */
+	int surveyed;
+	bool will_install; /* what is fetched is for the slot that is not booted */
+	struct progress store_progress;
 	const struct progress *progress;
 };
 
@@ -75,6 +79,12 @@ int device_target(const struct device *d);
 
 /* The store process, started when it is first needed. */
 int device_store(struct device *d, struct store **ret, struct error *e);
+
+/*
+ * Begin to look whether the slot is as it was sealed, unless that was done.  While it runs
+ * the slot is mounted: survey_wait before anything is asked of its device.
+ */
+void device_survey(struct device *d, int index);
 
 /* A slot's root directory for reading: a view of "/" for the booted slot, else a
  * detached read-only mount. */

@@ -54,6 +54,7 @@ static int run(
 		ret->deploy.slot = device_target(d);
 		return 0;
 	}
+	d->will_install = true;
 	r = offered(d, &rel, e);
 	if (r < 0)
 		return r;

@@ -202,7 +202,7 @@ class Ostree(Peer):
             self.slot.mount()
         repo = where.dir + "/repo"
         run("ostree", "--repo=" + repo, "init", "--mode=bare")
-        run("ostree", "--repo=" + repo, "remote", "add", "--no-gpg-verify", "origin", self.server.url + "/ostree")
+        run("ostree", "--repo=" + repo, "remote", "add", "--no-gpg-verify", "--set=http2=false", "origin", self.server.url + "/ostree")
         shell(self.pull(repo, version or 1))
         if version:
             shell("ostree --repo=%s checkout origin:v%d %s/%d" % (repo, version, self.slot.dir, version))

@@ -121,6 +121,7 @@ server.bind = "127.0.0.1"
 server.port = %(port)d
 server.errorlog = "%(dir)s/lighttpd.log"
 server.upload-dirs = ("%(dir)s")
+server.feature-flags = ("server.h2proto" => "disable", "server.h2c" => "disable")
 accesslog.filename = "%(log)s"
 accesslog.format = "%%O"
 alias.url = ("/git/" => "/usr/lib/git-core/git-http-backend/")

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is everything on a slot still as it was sealed?  One stat for every file, in a thread of
+ * its own, so that it is done while a release is fetched.  Then a plan has only to compare
+ * two manifests.
+ */
+#ifndef SLOT_SURVEY_H
+#define SLOT_SURVEY_H
+
+#include "slot/record.h"
+#include "slot/slot.h"
+
+struct survey;
+
+/* Begin, with the slot mounted read-only for as long as it takes.  Never fails: it may
+ * find nothing to go by. */
+struct survey *survey_start(int state_dirfd, const struct slot *slot);
+
+/* Wait for its end; the device is free again then.  Takes NULL. */
+void survey_wait(struct survey *s);
+
+/* After survey_wait: were all files of the sealed manifest as the stat index has them?
+ * True only for the file system and the state of it that `key` names.  NULL: no. */
+bool survey_found(const struct survey *s, const struct index_key *key);
+
+/* Waits, too; takes NULL. */
+void survey_free(struct survey *s);
+
+#endif
