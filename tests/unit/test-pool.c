@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
-#include "build/pool.h"
+#include "base/pool.h"
 
 struct count {
 	atomic_uint run;

@@ -17,7 +17,7 @@
 #include "build/git.h"
 #include "build/newfile.h"
 #include "build/pack-index.h"
-#include "build/pool.h"
+#include "base/pool.h"
 
 #define LEVEL                                                                            \
 	5 /* of zlib; 1.2 GB of Debian: 4 15 s 434 MB, 5 18 s 426 MB, 6 23 s 422 MB */

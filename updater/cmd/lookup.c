@@ -50,35 +50,6 @@ int lookup_release(struct device *d, const char *name, struct found *ret, struct
 	return offer_named(d, name, false, &ret->release, e);
 }
 
-int lookup_slot_manifest(const struct device *d, int slot, const struct release *rel,
-	struct bytes *ret, struct error *e)
-{
-	const char *name = d->config.slots[slot].name;
-	struct manifest_sums sums;
-	struct digest digest;
-	automap map = { 0 };
-	autofd root = -1;
-	autofd fd = -1;
-	int r = device_open_slot(d, slot, &root, e);
-
-	if (r == 0)
-		r = verify_open_manifest(root, &fd, e);
-	if (r == 0)
-		r = io_map(fd, &map, e);
-	if (r < 0)
-		return err_prefix(e, r, "slot %s: manifest", name);
-	digest = digest_of(map);
-	if (!digest_equal(&digest, &release_info(rel)->manifest))
-		return err_set(e, E_INPUT,
-			"slot %s: its manifest is not the one that was signed", name);
-	r = manifest_check(map, &sums, e);
-	if (r < 0)
-		return err_prefix(e, r, "slot %s: manifest", name);
-	*ret = map;
-	map = (struct bytes){ 0 };
-	return 0;
-}
-
 int lookup_manifest(
 	struct device *d, const char *name, struct found *ret, struct error *e)
 {
@@ -87,7 +58,7 @@ int lookup_manifest(
 
 	if (r < 0)
 		return r;
-	if (ret->slot >= 0 && lookup_slot_manifest(d, ret->slot, ret->release,
+	if (ret->slot >= 0 && device_slot_manifest(d, ret->slot, ret->release,
 				      &ret->manifest, &why) == 0)
 		return 0;
 	ret->slot = SLOT_NONE;

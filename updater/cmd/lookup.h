@@ -24,10 +24,6 @@ int lookup_manifest(
 void found_release(struct found *f);
 #define autofound CLEANUP(found_release) struct found
 
-/* The manifest a slot carries, checked against `rel`'s digest. */
-int lookup_slot_manifest(const struct device *d, int slot, const struct release *rel,
-	struct bytes *ret, struct error *e);
-
 /*
  * Append the text of one regular file of a release to `out`: E_NOTFOUND when the release
  * has no such path, E_INPUT when it is no regular file or too large to show.

@@ -255,12 +255,13 @@ int apply_run(const struct install *in, int root, const struct plan *plan,
 	struct install_sums *sums, struct error *e)
 {
 	struct apply a = { .in = in, .plan = plan, .sums = sums };
-	int r;
+	int r = 0;
 
 	writer_init(&a.w, root);
 	a.fill = fill_new(in, plan, &a.w, sums);
 	sums->kept = plan->kept;
-	r = unseal(root, e);
+	if (!in->repair)
+		r = unseal(root, e);
 	if (r == 0)
 		r = remove_all(&a, e);
 	if (r == 0)

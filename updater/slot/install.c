@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "slot/apply.h"
 #include "slot/mount.h"
@@ -34,6 +35,31 @@ static void look_release(struct look *l)
 static bool is_damage(const struct error *e)
 {
 	return e->sys == EUCLEAN || e->sys == EBADMSG || e->sys == EIO;
+}
+
+/* The root directory of the slot; close_root when done with it. */
+static int open_root(
+	const struct install *in, bool writable, int *ret_root, struct error *e)
+{
+	dev_t device;
+	int r;
+
+	if (!in->live)
+		return mount_slot(in->slot->device, writable, ret_root, e);
+	r = slot_device(in->slot, &device, e);
+	return r < 0 ? r : mount_clone_root(device, writable, ret_root, e);
+}
+
+static int close_root(const struct install *in, int *root, struct error *e)
+{
+	int r;
+
+	if (!in->live)
+		return mount_finish(in->slot->device, root, e);
+	r = syncfs(*root) < 0 ? err_sys(e, "%s: syncfs", in->slot->device) : 0;
+	cleanup_fd(root);
+	*root = -1;
+	return r;
 }
 
 static int save_record(const struct install *in, const struct look *l,
@@ -137,9 +163,9 @@ static int look(const struct install *in, struct look *l, struct error *e)
 	struct error why = { 0 };
 	int root = -1;
 	int finished;
-	int r = mount_slot(in->slot->device, false, &root, &why);
+	int r = open_root(in, false, &root, &why);
 
-	if (r == E_BUSY) {
+	if (r == E_BUSY || (r < 0 && in->live)) {
 		if (e)
 			*e = why;
 		return r;
@@ -147,7 +173,7 @@ static int look(const struct install *in, struct look *l, struct error *e)
 	if (r < 0)
 		return look_at_nothing(in, l, e);
 	r = look_inside(in, root, l, e);
-	finished = mount_finish(in->slot->device, &root, r < 0 ? NULL : e);
+	finished = close_root(in, &root, r < 0 ? NULL : e);
 	return r < 0 ? r : finished;
 }
 
@@ -175,19 +201,19 @@ static int write_slot(const struct install *in, struct look *l, struct install_s
 {
 	int root = -1;
 	int finished;
-	int r = mend(in, l, e);
+	int r = in->live ? 0 : mend(in, l, e);
 
 	if (r == 0 && plan_is_empty(&l->plan))
 		return 0; /* mending brought it back whole: confirm_right has seen to the
 			     rest */
 	if (r == 0)
-		r = mount_slot(in->slot->device, true, &root, e);
+		r = open_root(in, true, &root, e);
 	if (r < 0)
 		return r;
 	r = apply_run(in, root, &l->plan, sums, e);
 	if (r == 0)
 		r = seal_run(in, root, &l->plan, e);
-	finished = mount_finish(in->slot->device, &root, r < 0 ? NULL : e);
+	finished = close_root(in, &root, r < 0 ? NULL : e);
 	if (r == 0)
 		r = finished;
 	return r < 0 ? r : save_sealed(in, l, e);
@@ -218,8 +244,13 @@ int install_run(const struct install *in, struct install_sums *ret, struct error
 		ret->kept = l.plan.kept;
 		return 1;
 	}
+	if (in->repair && (!l.mountable || l.damaged))
+		return err_set(e, E_SYSTEM,
+			"%s: the file system itself is damaged: `osupdate install --slot "
+			"%s` makes it anew",
+			in->slot->device, in->slot->name);
 	r = in->before_write(in->ctx, e);
-	if (r == 0)
+	if (r == 0 && !in->repair)
 		r = save_record(in, &l, SLOT_DIRTY, e);
 	if (r == 0)
 		r = write_slot(in, &l, &sums, e);

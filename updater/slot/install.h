@@ -19,6 +19,13 @@ struct install {
 	struct bytes manifest; /* of the release: digest and manifest_check passed */
 	struct store *store;
 	const struct survey *survey; /* of the slot, waited for; or NULL */
+	/*
+	 * The slot holds this release and some of it is damaged: put that right where it
+	 * is.  The slot stays sealed meanwhile (every step brings it nearer to what it
+	 * claims to be), all is read, and what machines fill themselves is left alone.
+	 */
+	bool repair;
+	bool live;	 /* with `repair`: the slot is "/", and writable */
 	bool full_check; /* read everything that is kept, whatever the stat index says */
 	bool read_back;	 /* read written files from the disk before the seal */
 	const struct progress *progress;

@@ -83,11 +83,11 @@ int mount_slot(const char *device, bool writable, int *ret_root, struct error *e
 	return open_root(mount, ret_root, e);
 }
 
-int mount_clone_root(dev_t device, int *ret_root, struct error *e)
+int mount_clone_root(dev_t device, bool writable, int *ret_root, struct error *e)
 {
 	struct mount_attr attributes = {
-		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID |
-			    MOUNT_ATTR_NOEXEC,
+		.attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC |
+			    (writable ? 0 : MOUNT_ATTR_RDONLY),
 	};
 	autofd mount = -1;
 	struct stat st;

@@ -21,10 +21,10 @@
 int mount_slot(const char *device, bool writable, int *ret_root, struct error *e);
 
 /*
- * A private, non-recursive, read-only view of the file system at "/", so that nothing
- * mounted over it hides it; E_NOTFOUND when "/" is not on `device`.
+ * A private, non-recursive view of the file system at "/", so that nothing mounted over it
+ * hides it; read-only unless `writable`.  E_NOTFOUND when "/" is not on `device`.
  */
-int mount_clone_root(dev_t device, int *ret_root, struct error *e);
+int mount_clone_root(dev_t device, bool writable, int *ret_root, struct error *e);
 
 /* Refuse (E_UNTRUSTED) a device that holds something else than an ext file system:
  * nothing else is ever overwritten.  An empty or unreadable one is fine. */

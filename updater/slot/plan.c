@@ -22,6 +22,7 @@ struct planner {
 	/* The manifest that stands on the slot, and its stat index; NULL without. */
 	struct manifest_reader *old;
 	struct slot_index index;
+	struct buf local; /* prefixes that are not ours: see verify_read_local */
 	struct entry old_entry;
 	uint64_t old_at; /* index of old_entry */
 	bool old_valid;
@@ -215,10 +216,16 @@ static int each(void *ctx, const struct walk_step *step, struct error *e)
 			return r;
 	}
 	if (step->what == WALK_EXTRA)
-		return add_removal(p->plan, step, e);
+		return verify_is_local(&p->local, step->path)
+			       ? 0
+			       : add_removal(p->plan, step, e);
 	r = add_entry(p, step, e);
 	if (r < 0)
 		return r;
+	if (verify_is_local(&p->local, step->path)) {
+		p->plan->offsets[step->index] = 0;
+		return 0;
+	}
 	if (step->what == WALK_BOTH &&
 		(step->entry->type == ENTRY_DIR) != (S_ISDIR(step->st.st_mode) != 0)) {
 		r = add_removal(p->plan, step, e);
@@ -248,7 +255,7 @@ static void open_old(
 	key->manifest = digest_of(*ret_map);
 	p->plan->own_right =
 		digest_equal(&key->manifest, &release_info(p->in->release)->manifest);
-	if (p->in->full_check || slot_index_load(p->in->state_dirfd, p->in->slot->name,
+	if (p->in->full_check || p->in->repair || slot_index_load(p->in->state_dirfd, p->in->slot->name,
 					 key, &p->index, NULL) < 0)
 		return;
 	p->old = manifest_reader_new(*ret_map);
@@ -287,6 +294,8 @@ int plan_make(const struct install *in, int root, const struct index_key *key,
 	*ret = (struct plan){ 0 };
 	open_old(&p, root, &wanted, &old);
 	plan_start(ret);
+	if (in->repair)
+		verify_read_local(root, in->manifest, &p.local);
 	if (p.old && survey_found(in->survey, &wanted)) {
 		const struct recall rc = { root, old, &p.index };
 
@@ -299,6 +308,7 @@ int plan_make(const struct install *in, int root, const struct index_key *key,
 	ret->own_right = ret->own_right && proof_right(in, root);
 	manifest_reader_free(p.old);
 	slot_index_release(&p.index);
+	buf_release(&p.local);
 	return r;
 }
 

@@ -8,9 +8,13 @@
 
 #include "base/beneath.h"
 #include "base/io.h"
+#include "base/pool.h"
 #include "slot/apply.h"
 #include "slot/compare.h"
 #include "slot/write.h"
+
+#define CHECKERS   4			/* threads that read back */
+#define READ_BYTES ((size_t)64 << 20)	/* of files queued for them */
 
 static int report(
 	const struct install *in, uint64_t done, uint64_t total, struct error *e)
@@ -21,6 +25,16 @@ static int report(
 }
 
 /* --- reading back ----------------------------------------------------------------- */
+
+/* What one thread reads with. */
+struct checker {
+	struct manifest_reader *reader;
+	struct writer w; /* for the directories */
+};
+
+struct readback {
+	struct checker checkers[CHECKERS];
+};
 
 static int read_back(struct writer *w, const struct entry *entry, struct error *e)
 {
@@ -40,15 +54,31 @@ static int read_back(struct writer *w, const struct entry *entry, struct error *
 	return r < 0 ? err_prefix(e, r, "%s", entry->path) : 0;
 }
 
-static int read_all_back(
-	const struct install *in, int root, const struct plan *plan, struct error *e)
+static int run_check(void *ctx, unsigned worker, void *job, struct error *e)
+{
+	struct readback *b = ctx;
+	struct checker *c = &b->checkers[worker];
+	const uint64_t *offset = job;
+	struct entry entry;
+	int r = manifest_at(c->reader, *offset, &entry, e);
+
+	return r < 0 ? r : read_back(&c->w, &entry, e);
+}
+
+static void drop_check(void *job)
+{
+	(void)job; /* points into the plan */
+}
+
+/* Give every file that was made to some thread, at most READ_BYTES of them at a time. */
+static int check_all(
+	const struct install *in, const struct plan *plan, struct pool *pool, struct error *e)
 {
 	autoreader reader = manifest_reader_new(in->manifest);
-	struct writer w;
 	uint64_t done = 0;
+	int ended;
 	int r = 0;
 
-	writer_init(&w, root);
 	for (uint64_t i = 0; r == 0 && i < plan->count; i++) {
 		struct entry entry;
 
@@ -57,11 +87,37 @@ static int read_all_back(
 		r = manifest_at(reader, plan->offsets[i], &entry, e);
 		if (r < 0 || entry.type != ENTRY_FILE)
 			continue;
-		r = read_back(&w, &entry, e);
+		r = pool_put(pool, &plan->offsets[i], entry.size, e);
 		if (r == 0)
 			r = report(in, done += entry.size, plan->make_bytes, e);
 	}
-	writer_release(&w);
+	ended = pool_wait(pool, r < 0 ? NULL : e);
+	return r < 0 ? r : ended;
+}
+
+/* Several files at a time: hashing wants all processors, and a disk has a queue. */
+static int read_all_back(
+	const struct install *in, int root, const struct plan *plan, struct error *e)
+{
+	struct readback b = { 0 };
+	const struct pool_work work = {
+		.run = run_check, .drop = drop_check, .ctx = &b
+	};
+	struct pool *pool = NULL;
+	int r;
+
+	for (size_t i = 0; i < CHECKERS; i++) {
+		b.checkers[i].reader = manifest_reader_new(in->manifest);
+		writer_init(&b.checkers[i].w, root);
+	}
+	r = pool_new(CHECKERS, READ_BYTES, &work, &pool, e);
+	if (r == 0)
+		r = check_all(in, plan, pool, e);
+	pool_free(pool);
+	for (size_t i = 0; i < CHECKERS; i++) {
+		manifest_reader_free(b.checkers[i].reader);
+		writer_release(&b.checkers[i].w);
+	}
 	return r;
 }
 

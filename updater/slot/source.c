@@ -197,7 +197,7 @@ static int open_booted(const struct install *in)
 
 	if (!in->booted || slot_device(in->booted, &device, NULL) < 0)
 		return -1;
-	if (mount_clone_root(device, &root, NULL) < 0)
+	if (mount_clone_root(device, false, &root, NULL) < 0)
 		(void)mount_slot(in->booted->device, false, &root, NULL);
 	return root;
 }

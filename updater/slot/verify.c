@@ -27,10 +27,10 @@ struct verify {
 	struct error *e;
 };
 
-static bool is_local(const struct verify *v, const char *path)
+bool verify_is_local(const struct buf *local, const char *path)
 {
-	for (const char *p = v->local.data;
-		v->local.data && p < v->local.data + v->local.size; p += strlen(p) + 1)
+	for (const char *p = local->data; p && p < local->data + local->size;
+		p += strlen(p) + 1)
 		if (*p && path_within(path, p))
 			return true;
 	return false;
@@ -39,7 +39,7 @@ static bool is_local(const struct verify *v, const char *path)
 static int find(struct verify *v, const char *path, const char *what, struct error *e)
 {
 	const struct finding f = {
-		.path = path, .what = what, .local = is_local(v, path)
+		.path = path, .what = what, .local = verify_is_local(&v->local, path)
 	};
 
 	if (f.local)
@@ -149,17 +149,27 @@ static void check_group(void *ctx, const struct link_group *g)
 		v->failed = find(v, g->path, "links", v->e);
 }
 
-static void read_local(struct verify *v, int root)
+void verify_read_local(int root, struct bytes manifest, struct buf *ret)
 {
+	autoreader reader = manifest_reader_new(manifest);
+	autobuf text = { 0 };
+	struct digest digest;
+	struct entry entry;
 	autofd fd = -1;
 
-	if (beneath_open(root, PATH_OWN, O_RDONLY | O_DIRECTORY, 0, &fd, NULL) < 0 ||
-		io_read_file_at(fd, "local", LOCAL_MAX, &v->local, NULL) < 0)
+	if (manifest_find(reader, PATH_OWN "/local", &entry, NULL) <= 0 ||
+		entry.type != ENTRY_FILE ||
+		beneath_open(root, PATH_OWN, O_RDONLY | O_DIRECTORY, 0, &fd, NULL) < 0 ||
+		io_read_file_at(fd, "local", LOCAL_MAX, &text, NULL) < 0)
 		return;
-	for (size_t i = 0; i < v->local.size; i++)
-		if (v->local.data[i] == '\n')
-			v->local.data[i] = '\0';
-	buf_add(&v->local, "", 1);
+	digest = digest_of(buf_bytes(&text));
+	if (!digest_equal(&digest, &entry.digest))
+		return;
+	for (size_t i = 0; i < text.size; i++)
+		if (text.data[i] == '\n')
+			text.data[i] = '\0';
+	buf_add(ret, text.data, text.size);
+	buf_add(ret, "", 1);
 }
 
 int verify_slot(int root, struct bytes manifest,
@@ -173,7 +183,7 @@ int verify_slot(int root, struct bytes manifest,
 	int r;
 
 	v.links = links_new();
-	read_local(&v, root);
+	verify_read_local(root, manifest, &v.local);
 	r = walk_slot(root, manifest, each, &v, e);
 	if (r == 0) {
 		links_each(v.links, check_group, &v);

@@ -30,6 +30,14 @@ int verify_slot(int root, struct bytes manifest,
 	const struct progress *progress, struct verify_sums *ret, struct error *e);
 
 /*
+ * The prefixes that machines fill themselves, from the slot's usr/lib/osupdate/local:
+ * appended to `ret`, each with its NUL; nothing when the manifest has no such file, or
+ * what stands there is not what was signed.
+ */
+void verify_read_local(int root, struct bytes manifest, struct buf *ret);
+bool verify_is_local(const struct buf *local, const char *path);
+
+/*
  * The proof a slot carries: reads PATH_RELEASE and PATH_MANIFEST beneath `root` and
  * appends their raw bytes (both untrusted).  E_NOTFOUND when the slot has none.
  */

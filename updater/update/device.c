@@ -215,7 +215,7 @@ int device_open_slot(const struct device *d, int index, int *ret_root, struct er
 
 	if (r < 0)
 		return r;
-	if (index == d->booted && mount_clone_root(device, ret_root, &why) == 0)
+	if (index == d->booted && mount_clone_root(device, false, ret_root, &why) == 0)
 		return 0;
 	r = mount_slot(slot->device, false, ret_root, e);
 	return r < 0 ? err_prefix(e, r, "slot %s (%s)", slot->name, slot->device) : 0;
@@ -240,4 +240,33 @@ int device_slot_release(
 	if (r == 0)
 		r = release_verify(commit, tags, n_tags, d->signers, ret, e);
 	return r < 0 ? err_prefix(e, r, "slot %s: its own release", name) : 0;
+}
+
+int device_slot_manifest(const struct device *d, int slot, const struct release *rel,
+	struct bytes *ret, struct error *e)
+{
+	const char *name = d->config.slots[slot].name;
+	struct manifest_sums sums;
+	struct digest digest;
+	automap map = { 0 };
+	autofd root = -1;
+	autofd fd = -1;
+	int r = device_open_slot(d, slot, &root, e);
+
+	if (r == 0)
+		r = verify_open_manifest(root, &fd, e);
+	if (r == 0)
+		r = io_map(fd, &map, e);
+	if (r < 0)
+		return err_prefix(e, r, "slot %s: manifest", name);
+	digest = digest_of(map);
+	if (!digest_equal(&digest, &release_info(rel)->manifest))
+		return err_set(e, E_INPUT,
+			"slot %s: its manifest is not the one that was signed", name);
+	r = manifest_check(map, &sums, e);
+	if (r < 0)
+		return err_prefix(e, r, "slot %s: manifest", name);
+	*ret = map;
+	map = (struct bytes){ 0 };
+	return 0;
 }

@@ -94,4 +94,9 @@ int device_open_slot(const struct device *d, int index, int *ret_root, struct er
 int device_slot_release(
 	const struct device *d, int index, struct release **ret, struct error *e);
 
+/* The manifest a slot carries, checked against `rel`'s digest and wholly: an owned mapping.
+ */
+int device_slot_manifest(const struct device *d, int slot, const struct release *rel,
+	struct bytes *ret, struct error *e);
+
 #endif

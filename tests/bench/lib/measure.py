@@ -122,6 +122,9 @@ server.port = %(port)d
 server.errorlog = "%(dir)s/lighttpd.log"
 server.upload-dirs = ("%(dir)s")
 server.feature-flags = ("server.h2proto" => "disable", "server.h2c" => "disable")
+server.max-keep-alive-requests = 60000
+server.max-keep-alive-idle = 3600
+server.max-read-idle = 3600
 accesslog.filename = "%(log)s"
 accesslog.format = "%%O"
 alias.url = ("/git/" => "/usr/lib/git-core/git-http-backend/")

@@ -1,17 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Contents out of a release's tree: see contents.h.  libgit2's hash check is off while
- * blobs are read: root checks the same bytes against the signed manifest.
+ * Contents out of a release's tree: see contents.h.  Inflating is what costs time here, so
+ * it is done on all processors, each reader with a repository of its own: libgit2's object
+ * databases are no faster shared.  Its hash check is off while contents are read: root
+ * checks the same bytes against the signed manifest.
  */
 #include "store/server/contents.h"
 
+#include <pthread.h>
+
+#include "base/pool.h"
 #include "manifest/manifest.h"
 #include "store/server/lookup.h"
 #include "store/server/repository.h"
 
+#define READERS_MAX 8
+#define POOL_BYTES  ((size_t)24 << 20) /* contents in memory at a time */
+#define ALONE_BYTES ((uint64_t)1 << 20) /* what one reader has done before others wake */
+
 struct one {
 	struct want_head head;
 	size_t path; /* offset in paths */
+};
+
+/* What one thread reads with. */
+struct reader {
+	git_repository *repo;
+	git_odb *odb;
+	struct lookup lookup;
 };
 
 struct wanted {
@@ -19,17 +35,60 @@ struct wanted {
 	size_t n;
 	size_t cap;
 	struct buf paths;
+	uint64_t bytes; /* of all contents */
+	/* answering them: */
+	struct session *ss;
+	git_oid commit; /* which the readers' lookups are for */
+	struct reader readers[READERS_MAX];
+	struct pool *pool;    /* NULL until there is enough to do */
+	pthread_mutex_t send; /* an answer's frames stay together */
 };
+
+static void reader_release(struct reader *r)
+{
+	lookup_release(&r->lookup);
+	git_odb_free(r->odb);
+	git_repository_free(r->repo);
+	*r = (struct reader){ 0 };
+}
+
+static int reader_open(struct reader *r, const git_oid *commit, struct error *e)
+{
+	int err;
+
+	if (r->lookup.repo)
+		return 0;
+	if (git_repository_open_bare(&r->repo, GIT_DIR) < 0 ||
+		git_repository_odb(&r->odb, r->repo) < 0)
+		return err_git(e, E_SYSTEM, "store");
+	err = lookup_open(&r->lookup, r->repo, commit, e);
+	if (err < 0)
+		reader_release(r);
+	return err;
+}
 
 struct wanted *wanted_new(void)
 {
-	return xcalloc(1, sizeof(struct wanted));
+	struct wanted *w = xcalloc(1, sizeof(struct wanted));
+
+	(void)pthread_mutex_init(&w->send, NULL);
+	return w;
+}
+
+void wanted_forget(struct wanted *w)
+{
+	pool_free(w->pool);
+	w->pool = NULL;
+	for (size_t i = 0; i < READERS_MAX; i++)
+		reader_release(&w->readers[i]);
 }
 
 void wanted_free(struct wanted *w)
 {
 	if (!w)
 		return;
+	wanted_forget(w);
+	(void)pthread_mutex_destroy(&w->send);
 	free(w->wants);
 	buf_release(&w->paths);
 	free(w);
@@ -50,6 +109,7 @@ int wanted_add(struct wanted *w, struct bytes payload, struct error *e)
 	ARRAY_GROW(w->wants, w->n, w->cap);
 	one = &w->wants[w->n++];
 	want_head_get(payload.data, &one->head);
+	w->bytes += one->head.size < MANIFEST_PIECE_MAX ? one->head.size : 0;
 	one->path = w->paths.size;
 	buf_add(&w->paths, path, n);
 	buf_add(&w->paths, "", 1);
@@ -82,13 +142,32 @@ static int send_data(
 }
 
 static int send_missing(
-	struct session *ss, const struct want_head *w, const char *why, struct error *e)
+	struct wanted *w, const struct want_head *head, const char *why, struct error *e)
 {
 	unsigned char id[4];
+	int r;
 
-	le32_put(id, w->id);
-	return frame_send(ss->fd, FRAME_MISSING, (struct bytes){ id, sizeof(id) },
+	le32_put(id, head->id);
+	(void)pthread_mutex_lock(&w->send);
+	r = frame_send(w->ss->fd, FRAME_MISSING, (struct bytes){ id, sizeof(id) },
 		bytes_of(why), e);
+	(void)pthread_mutex_unlock(&w->send);
+	return r;
+}
+
+static int send_content(
+	struct wanted *w, const struct want_head *head, struct bytes data, struct error *e)
+{
+	unsigned char frame[FRAME_HEAD + 12];
+	int r;
+
+	frame_head(frame, FRAME_CONTENT, 12);
+	le32_put(frame + FRAME_HEAD, head->id);
+	le64_put(frame + FRAME_HEAD + 4, head->size);
+	(void)pthread_mutex_lock(&w->send);
+	r = send_data(w->ss, (struct bytes){ frame, sizeof(frame) }, data, e);
+	(void)pthread_mutex_unlock(&w->send);
+	return r;
 }
 
 /* The name under which the contents stand in the tree. */
@@ -101,55 +180,91 @@ static const char *place(
 	return blob;
 }
 
-static int send_one(struct session *ss, struct lookup *l, git_odb *odb,
-	const struct want_head *w, const char *path, struct error *e)
+/* One answer.  Negative: root is gone. */
+static int answer(struct wanted *w, struct reader *r, const struct one *one,
+	struct error *e)
 {
 	autogit(git_odb_object) object = NULL;
-	unsigned char head[FRAME_HEAD + 12];
+	const struct want_head *head = &one->head;
 	char blob[PATH_BLOB_MAX];
 	git_object_t type = GIT_OBJECT_INVALID;
 	size_t size = 0;
 	git_oid id;
 
-	if (w->size > MANIFEST_PIECE_MAX)
-		return send_missing(ss, w, "larger than any content", e);
-	if (!lookup_blob(l, place(w, path, blob), &id))
-		return send_missing(ss, w, "the release's tree does not hold it", e);
+	if (head->size > MANIFEST_PIECE_MAX)
+		return send_missing(w, head, "larger than any content", e);
+	if (!lookup_blob(&r->lookup, place(head, w->paths.data + one->path, blob), &id))
+		return send_missing(w, head, "the release's tree does not hold it", e);
 	/* The size first: inflating costs memory. */
-	if (git_odb_read_header(&size, &type, odb, &id) == 0 &&
-		(size != w->size || type != GIT_OBJECT_BLOB))
-		return send_missing(ss, w, "the release's tree holds another size", e);
-	if (git_odb_read(&object, odb, &id) < 0) {
+	if (git_odb_read_header(&size, &type, r->odb, &id) == 0 &&
+		(size != head->size || type != GIT_OBJECT_BLOB))
+		return send_missing(w, head, "the release's tree holds another size", e);
+	if (git_odb_read(&object, r->odb, &id) < 0) {
 		const git_error *g = git_error_last();
 
 		damage_set();
-		return send_missing(ss, w, g ? g->message : "unreadable", e);
+		return send_missing(w, head, g ? g->message : "unreadable", e);
 	}
-	if (git_odb_object_size(object) != w->size) /* the header lied */
-		return send_missing(ss, w, "the release's tree holds another size", e);
-	frame_head(head, FRAME_CONTENT, 12);
-	le32_put(head + FRAME_HEAD, w->id);
-	le64_put(head + FRAME_HEAD + 4, w->size);
-	return send_data(ss, (struct bytes){ head, sizeof(head) },
-		(struct bytes){ git_odb_object_data(object), w->size }, e);
+	if (git_odb_object_size(object) != head->size) /* the header lied */
+		return send_missing(w, head, "the release's tree holds another size", e);
+	return send_content(w, head,
+		(struct bytes){ git_odb_object_data(object), head->size }, e);
+}
+
+static int run_one(void *ctx, unsigned worker, void *job, struct error *e)
+{
+	struct wanted *w = ctx;
+	struct reader *r = &w->readers[worker + 1];
+	int err = reader_open(r, &w->commit, e);
+
+	return err < 0 ? err : answer(w, r, job, e);
+}
+
+static void drop_one(void *job)
+{
+	(void)job; /* belongs to the batch */
+}
+
+static int start_pool(struct wanted *w, struct error *e)
+{
+	const struct pool_work work = { .run = run_one, .drop = drop_one, .ctx = w };
+
+	if (w->pool)
+		return 0;
+	return pool_new(pool_processors(READERS_MAX - 1), POOL_BYTES, &work, &w->pool, e);
+}
+
+static int answer_all(struct wanted *w, struct error *e)
+{
+	bool alone = w->bytes < ALONE_BYTES || pool_processors(2) < 2;
+	int r = alone ? 0 : start_pool(w, e);
+	int ended;
+
+	for (size_t i = 0; r == 0 && i < w->n; i++)
+		r = alone ? answer(w, &w->readers[0], &w->wants[i], e)
+			  : pool_put(w->pool, &w->wants[i], w->wants[i].head.size, e);
+	if (!w->pool)
+		return r;
+	ended = pool_wait(w->pool, r < 0 ? NULL : e);
+	return r < 0 ? r : ended;
 }
 
 int wanted_send(
 	struct wanted *w, struct session *ss, const git_oid *commit, struct error *e)
 {
-	struct lookup l = { 0 };
-	autogit(git_odb) odb = NULL;
-	int r = lookup_open(&l, ss->repo, commit, e);
+	int r;
 
-	if (r == 0 && git_repository_odb(&odb, ss->repo) < 0)
-		r = err_git(e, E_SYSTEM, "store");
+	if (!git_oid_equal(&w->commit, commit))
+		wanted_forget(w);
+	w->ss = ss;
+	w->commit = *commit;
+	r = reader_open(&w->readers[0], commit, e);
 	library_strict(false);
-	for (size_t i = 0; r == 0 && i < w->n; i++)
-		r = send_one(ss, &l, odb, &w->wants[i].head,
-			w->paths.data + w->wants[i].path, e);
+	if (r == 0)
+		r = answer_all(w, e);
 	library_strict(true);
-	lookup_release(&l);
 	w->n = 0;
+	w->bytes = 0;
 	buf_reset(&w->paths);
 	return r;
 }
@@ -176,7 +291,10 @@ int contents_manifest(struct session *ss, const git_oid *commit, struct error *e
 	if (git_odb_read_header(&size, &type, odb, &id) == 0 && size > MANIFEST_SIZE_MAX)
 		return err_set(
 			e, E_REMOTE, "%s: %zu bytes are too many", PATH_MANIFEST, size);
-	if (git_odb_read(&object, odb, &id) < 0) {
+	library_strict(false);
+	found = git_odb_read(&object, odb, &id) == 0;
+	library_strict(true);
+	if (!found) {
 		damage_set();
 		return err_git(e, E_REMOTE, "%s", PATH_MANIFEST);
 	}

@@ -152,12 +152,40 @@ static int find_release(
 	return r < 0 ? r : r > 0 ? 0 : not_there(selector, e);
 }
 
+/* The tip of a promoted channel, which was complete when it was promoted: *ret_known is
+ * `id` itself when it is one, else any; false when there is none. */
+static bool find_known(struct session *ss, const git_oid *id, git_oid *ret_known)
+{
+	autogit(git_reference_iterator) it = NULL;
+	bool found = false;
+
+	if (git_reference_iterator_glob_new(&it, ss->repo, REF_CHANNELS "*") < 0)
+		return false;
+	for (;;) {
+		autogit(git_reference) ref = NULL;
+
+		if (git_reference_next(&ref, it) != 0 || !git_reference_target(ref))
+			return found;
+		found = true;
+		*ret_known = *git_reference_target(ref);
+		if (git_oid_equal(ret_known, id))
+			return true;
+	}
+}
+
 /* What was not the tip of a fetch was never walked: do it before root relies on it. */
 static int require_complete(struct session *ss, const git_oid *id, struct error *e)
 {
 	autofree char *missing = NULL;
 	char hex[GIT_OID_HEXSZ + 1];
-	int r = complete_check(ss, ss->repo, id, NULL, &missing, e);
+	git_oid known;
+	bool has_known = find_known(ss, id, &known);
+	int r;
+
+	if (has_known && git_oid_equal(&known, id) && !damage_is_set())
+		return 0;
+	r = complete_check(ss, ss->repo, id, has_known && !damage_is_set() ? &known : NULL,
+		&missing, e);
 
 	if (r < 0 || !missing)
 		return r;

@@ -171,8 +171,10 @@ static int serve_git(
 
 	if (r < 0)
 		return r;
-	if (f->type == FRAME_FETCH)
+	if (f->type == FRAME_FETCH) {
+		wanted_forget(s->wanted);
 		return serve_fetch(&s->ss, text, e);
+	}
 	if (f->type == FRAME_LIST)
 		return serve_list(&s->ss, text, e);
 	r = repository_open(&s->ss, e);

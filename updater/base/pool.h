@@ -3,8 +3,8 @@
  * Worker threads behind a queue that is bounded by the bytes it holds, so that memory
  * stays flat however fast the source is read.
  */
-#ifndef BUILD_POOL_H
-#define BUILD_POOL_H
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
 
 #include <stddef.h>
 
@@ -33,7 +33,10 @@ int pool_put(struct pool *p, void *job, size_t bytes, struct error *e);
 /* Wait until every job is done; the first error any worker met. */
 int pool_wait(struct pool *p, struct error *e);
 
-/* Drops what is queued, waits for what is running. */
+/* Processors this process may use, at most `max`. */
+unsigned pool_processors(unsigned max);
+
+/* Drops what is queued, waits for what is running.  Takes NULL. */
 void pool_free(struct pool *p);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads and their queue: see pool.h. */
-#include "build/pool.h"
+#include "base/pool.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include "base/buf.h"
@@ -179,4 +180,14 @@ void pool_free(struct pool *p)
 	(void)pthread_mutex_destroy(&p->lock);
 	free(p->workers);
 	free(p);
+}
+
+unsigned pool_processors(unsigned max)
+{
+	unsigned n = 1;
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		n = (unsigned)CPU_COUNT(&set);
+	return n > max ? max : n;
 }
