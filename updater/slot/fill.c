@@ -12,6 +12,7 @@
 #include "base/beneath.h"
 #include "base/io.h"
 #include "slot/compare.h"
+#include "slot/flush.h"
 #include "slot/source.h"
 
 #define COPY_SIZE (256 * 1024)
@@ -50,6 +51,7 @@ struct fill {
 	struct sink sink;
 	uint64_t done;
 	unsigned char *buffer;
+	struct flush *flush; /* begun with the first file */
 };
 
 struct fill *fill_new(const struct install *in, const struct plan *plan,
@@ -77,6 +79,7 @@ void fill_free(struct fill *f)
 	manifest_reader_free(f->receiving);
 	cleanup_fd(&f->sink.fd);
 	spool_release(&f->jobs);
+	flush_free(f->flush);
 	free(f->pieced);
 	free(f->buffer);
 	free(f);
@@ -164,6 +167,21 @@ static int check_whole(struct fill *f, int dirfd, const char *temp,
 	return r;
 }
 
+/* Its item of the stat index, while the file is at hand; a further name changes it. */
+static int note_stat(struct fill *f, int fd, uint64_t index, struct error *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "stat");
+	f->plan->items[index] = (struct index_item){
+		.inode = st.st_ino,
+		.ctime_seconds = st.st_ctim.tv_sec,
+		.ctime_nanoseconds = (uint32_t)st.st_ctim.tv_nsec,
+	};
+	return 0;
+}
+
 /* All contents are there: metadata, and into place. */
 static int finish(struct fill *f, int fd, uint64_t index, const struct entry *entry,
 	struct error *e)
@@ -179,7 +197,13 @@ static int finish(struct fill *f, int fd, uint64_t index, const struct entry *en
 	r = check_whole(f, dirfd, temp, entry, e);
 	if (r == 0)
 		r = write_file_meta(fd, entry, e);
-	return r < 0 ? r : write_rename(dirfd, temp, name, e);
+	if (r == 0)
+		r = write_rename(dirfd, temp, name, e);
+	if (r == 0)
+		r = note_stat(f, fd, index, e);
+	if (r == 0 && !f->flush)
+		r = flush_new(f->w->root, &f->flush, e);
+	return r < 0 ? r : flush_note(f->flush, entry->size, e);
 }
 
 static int create(struct fill *f, const struct entry *entry, uint64_t index, int *ret_fd,

@@ -235,6 +235,7 @@ int seal_index(const struct install *in, int root, struct plan *plan, struct err
 	for (uint64_t i = 0; r == 0 && i < plan->count; i++) {
 		struct entry entry;
 
+		/* Files that were made are noted already. */
 		if (plan->offsets[i] == 0 ||
 			(plan->items[i].inode != 0 && i != own &&
 				!(plan->entries[i] & PLAN_TOUCHED)))

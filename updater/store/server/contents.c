@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "manifest/manifest.h"
 #include "store/server/lookup.h"
+#include "store/server/packs.h"
 #include "store/server/repository.h"
 
 #define READERS_MAX 8
@@ -28,6 +29,7 @@ struct reader {
 	git_repository *repo;
 	git_odb *odb;
 	struct lookup lookup;
+	struct inflater *inflater;
 };
 
 struct wanted {
@@ -40,6 +42,7 @@ struct wanted {
 	struct session *ss;
 	git_oid commit; /* which the readers' lookups are for */
 	struct reader readers[READERS_MAX];
+	struct packs *packs; /* NULL until the first of them is opened */
 	struct pool *pool;    /* NULL until there is enough to do */
 	pthread_mutex_t send; /* an answer's frames stay together */
 };
@@ -47,6 +50,7 @@ struct wanted {
 static void reader_release(struct reader *r)
 {
 	lookup_release(&r->lookup);
+	inflater_free(r->inflater);
 	git_odb_free(r->odb);
 	git_repository_free(r->repo);
 	*r = (struct reader){ 0 };
@@ -61,6 +65,7 @@ static int reader_open(struct reader *r, const git_oid *commit, struct error *e)
 	if (git_repository_open_bare(&r->repo, GIT_DIR) < 0 ||
 		git_repository_odb(&r->odb, r->repo) < 0)
 		return err_git(e, E_SYSTEM, "store");
+	r->inflater = inflater_new();
 	err = lookup_open(&r->lookup, r->repo, commit, e);
 	if (err < 0)
 		reader_release(r);
@@ -81,6 +86,8 @@ void wanted_forget(struct wanted *w)
 	w->pool = NULL;
 	for (size_t i = 0; i < READERS_MAX; i++)
 		reader_release(&w->readers[i]);
+	packs_close(w->packs);
+	w->packs = NULL;
 }
 
 void wanted_free(struct wanted *w)
@@ -188,13 +195,20 @@ static int answer(struct wanted *w, struct reader *r, const struct one *one,
 	const struct want_head *head = &one->head;
 	char blob[PATH_BLOB_MAX];
 	git_object_t type = GIT_OBJECT_INVALID;
+	struct bytes data;
 	size_t size = 0;
 	git_oid id;
+	int err;
 
 	if (head->size > MANIFEST_PIECE_MAX)
 		return send_missing(w, head, "larger than any content", e);
 	if (!lookup_blob(&r->lookup, place(head, w->paths.data + one->path, blob), &id))
 		return send_missing(w, head, "the release's tree does not hold it", e);
+	if (packs_blob(w->packs, &id, head->size, r->inflater, &data)) {
+		err = send_content(w, head, data, e);
+		inflater_trim(r->inflater);
+		return err;
+	}
 	/* The size first: inflating costs memory. */
 	if (git_odb_read_header(&size, &type, r->odb, &id) == 0 &&
 		(size != head->size || type != GIT_OBJECT_BLOB))
@@ -258,6 +272,8 @@ int wanted_send(
 		wanted_forget(w);
 	w->ss = ss;
 	w->commit = *commit;
+	if (!w->packs)
+		w->packs = packs_open();
 	r = reader_open(&w->readers[0], commit, e);
 	library_strict(false);
 	if (r == 0)
