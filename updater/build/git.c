@@ -67,7 +67,7 @@ static int configure(git_repository *repo, struct error *e)
 	autogit(git_config) config = NULL;
 
 	if (git_repository_config(&config, repo) < 0 ||
-		git_config_set_string(config, "core.bigFileThreshold", "32m") < 0 ||
+		git_config_set_string(config, "core.bigFileThreshold", "1m") < 0 ||
 		git_config_set_bool(config, "repack.writeBitmaps", false) < 0 ||
 		git_config_set_bool(config, "pack.useBitmaps", false) < 0)
 		return err_git(e, E_SYSTEM, "configuration of the new repository");

@@ -18,7 +18,7 @@
 #define IDX_LARGE   0x80000000u /* the offset is in the table of 8-byte ones */
 #define PACK_TAIL   20		/* its checksum */
 #define CHAIN_MAX   64		/* git's own limit is 50 by default */
-#define KEEP_BUFFER ((size_t)256 << 10)
+#define KEEP_BUFFER ((size_t)1 << 20)
 
 enum pack_type { PACK_BLOB = 3, PACK_OFS_DELTA = 6, PACK_REF_DELTA = 7 };
 
