@@ -108,6 +108,27 @@ Test(manifest, entries_are_found_again)
 	manifest_reader_free(r);
 	r = manifest_reader_new(bytes_of(text));
 	cr_assert_eq(manifest_find(r, "nowhere", &entry, NULL), 0);
+	cr_assert_eq(manifest_find(r, ".", &entry, NULL), 1);
+	cr_assert_eq(entry.type, ENTRY_DIR);
+	cr_assert_eq(manifest_find(r, "", &entry, NULL), 0);
+}
+
+Test(manifest, names_are_found_as_they_are_written)
+{
+	static const char text[] = MANIFEST_HEADER
+		"d 0755 0 0 1.000000000 - - .\n"
+		"l 0777 0 0 1.000000000 - b a\n"
+		"l 0777 0 0 1.000000000 - x\\040b a\\040b\n"
+		"= user.b YQ==\n"
+		"l 0777 0 0 1.000000000 - x b\n";
+	autoreader r = manifest_reader_new(bytes_of(text));
+	struct entry entry;
+
+	cr_assert_eq(manifest_find(r, "a b", &entry, NULL), 1);
+	cr_assert_str_eq(entry.target, "x b");
+	cr_assert_eq(manifest_find(r, "b", &entry, NULL), 1);
+	cr_assert_str_eq(entry.target, "x");
+	cr_assert_eq(manifest_find(r, "YQ==", &entry, NULL), 0);
 }
 
 static const struct {

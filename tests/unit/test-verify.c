@@ -234,6 +234,22 @@ Test(verify, what_machines_fill_themselves_counts_apart)
 	cr_assert_eq(sums.differences, 1);
 }
 
+Test(verify, a_list_of_local_prefixes_that_was_not_signed_excuses_nothing)
+{
+	struct verify_sums sums;
+
+	cr_assert_eq(mkdir("root/usr", 0755), 0);
+	cr_assert_eq(mkdir("root/usr/lib", 0755), 0);
+	cr_assert_eq(mkdir("root/usr/lib/osupdate", 0755), 0);
+	scratch_put("root/usr/lib/osupdate/local", bytes_of("dir\n"));
+	list();
+	scratch_put("root/usr/lib/osupdate/local", bytes_of(".\n\n\n"));
+	cr_assert_eq(chmod("root/file", 0644), 0);
+	sums = verify();
+	cr_assert_eq(sums.local, 0);
+	cr_assert_geq(sums.differences, 2);
+}
+
 Test(verify, a_slot_without_a_proof_says_so)
 {
 	autofd root = open("root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -118,8 +118,8 @@ static int make(struct apply *a, const struct entry *entry, uint64_t index,
 		break; /* the rest when all that is in it stands */
 	case ENTRY_FILE:
 		if (flags & PLAN_MAKE)
-			return fill_file(a->fill, entry, index,
-				(flags & PLAN_LOCAL) != 0, e);
+			return fill_file(
+				a->fill, entry, index, (flags & PLAN_LOCAL) != 0, e);
 		r = mend_times(a, entry, e);
 		break;
 	case ENTRY_LINK:
@@ -225,8 +225,9 @@ static int settle_dir(
 	int r = writer_parent(&a->w, entry->path, &dirfd, &name, e);
 
 	if (r == 0)
-		r = flags & (PLAN_META | PLAN_MAKE) ? write_dir_meta(dirfd, name, entry, e)
-						    : write_times(dirfd, name, entry, e);
+		r = flags & (PLAN_META | PLAN_MAKE)
+			    ? write_dir_meta(dirfd, name, entry, e)
+			    : write_times(dirfd, name, entry, e);
 	return r < 0 ? err_prefix(e, r, "%s", entry->path) : 0;
 }
 

@@ -39,7 +39,7 @@ struct fill {
 	struct sources *sources;	   /* opened at the first need */
 	struct manifest_reader *asking;	   /* for `next` … */
 	struct manifest_reader *receiving; /* … and for what comes */
-	struct spool jobs; /* struct job */
+	struct spool jobs;		   /* struct job */
 	size_t n_jobs;
 	size_t asked;
 	struct pieced *pieced; /* by index, ascending */
@@ -54,8 +54,8 @@ struct fill {
 	struct flush *flush; /* begun with the first file */
 };
 
-struct fill *fill_new(const struct install *in, const struct plan *plan,
-	struct writer *w, struct install_sums *sums)
+struct fill *fill_new(const struct install *in, const struct plan *plan, struct writer *w,
+	struct install_sums *sums)
 {
 	struct fill *f = xcalloc(1, sizeof(*f));
 

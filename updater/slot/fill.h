@@ -11,8 +11,8 @@
 
 struct fill;
 
-struct fill *fill_new(const struct install *in, const struct plan *plan,
-	struct writer *w, struct install_sums *sums);
+struct fill *fill_new(const struct install *in, const struct plan *plan, struct writer *w,
+	struct install_sums *sums);
 void fill_free(struct fill *f);
 
 /*

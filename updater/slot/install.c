@@ -75,9 +75,8 @@ static int save_record(const struct install *in, const struct look *l,
 /* The slot is not mounted for writing any more: its stamp stays what it is now. */
 static int save_sealed(const struct install *in, struct look *l, struct error *e)
 {
-	struct index_key key = {
-		.uuid = l->uuid, .manifest = release_info(in->release)->manifest
-	};
+	struct index_key key = { .uuid = l->uuid,
+		.manifest = release_info(in->release)->manifest };
 	int r = mount_stamp(in->slot->device, &key.stamp, e);
 
 	if (r == 0)
@@ -102,8 +101,8 @@ static int confirm_right(
 		rec.contents == SLOT_SEALED &&
 		digest_equal(&rec.identity, &release_info(in->release)->identity)) {
 		key.manifest = rec.manifest;
-		if (slot_index_load(in->state_dirfd, in->slot->name, &key, &index,
-			    NULL) == 0) {
+		if (slot_index_load(
+			    in->state_dirfd, in->slot->name, &key, &index, NULL) == 0) {
 			same = digest_equal(&index.stamp, &l->stamp);
 			slot_index_release(&index);
 			if (same)

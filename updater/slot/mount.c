@@ -16,7 +16,7 @@
 #include "base/buf.h"
 #include "base/io.h"
 
-#define SUPERBLOCK_AT   1024 /* Documentation/filesystems/ext4/super.rst */
+#define SUPERBLOCK_AT	1024 /* Documentation/filesystems/ext4/super.rst */
 #define SUPERBLOCK_SIZE 1024
 
 #define FREE_TRIES    100 /* times 20 ms until a device must be free again */

@@ -21,8 +21,8 @@
 int mount_slot(const char *device, bool writable, int *ret_root, struct error *e);
 
 /*
- * A private, non-recursive view of the file system at "/", so that nothing mounted over it
- * hides it; read-only unless `writable`.  E_NOTFOUND when "/" is not on `device`.
+ * A private, non-recursive view of the file system at "/", so that nothing mounted over
+ * it hides it; read-only unless `writable`.  E_NOTFOUND when "/" is not on `device`.
  */
 int mount_clone_root(dev_t device, bool writable, int *ret_root, struct error *e);
 

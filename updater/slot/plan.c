@@ -59,8 +59,7 @@ static int find_changes(
 		*ret = entry_compare(step->known, step->entry);
 		return 0;
 	}
-	if (!step->known && old_seek(p, step->path) &&
-		p->old_entry.type != ENTRY_HARD &&
+	if (!step->known && old_seek(p, step->path) && p->old_entry.type != ENTRY_HARD &&
 		slot_index_says(&p->index, p->old_at, &p->old_entry, &step->st)) {
 		*ret = entry_compare(&p->old_entry, step->entry);
 		return 0;
@@ -126,8 +125,8 @@ static int add_entry(struct planner *p, const struct walk_step *step, struct err
 	struct plan *plan = p->plan;
 
 	for (size_t i = 0; i < 3; i++) {
-		int r = spool_grow(&plan->spools[i], p->in->state_dirfd, step->index,
-			widths[i], e);
+		int r = spool_grow(
+			&plan->spools[i], p->in->state_dirfd, step->index, widths[i], e);
 
 		if (r < 0)
 			return r;
@@ -255,8 +254,9 @@ static void open_old(
 	key->manifest = digest_of(*ret_map);
 	p->plan->own_right =
 		digest_equal(&key->manifest, &release_info(p->in->release)->manifest);
-	if (p->in->full_check || p->in->repair || slot_index_load(p->in->state_dirfd, p->in->slot->name,
-					 key, &p->index, NULL) < 0)
+	if (p->in->full_check || p->in->repair ||
+		slot_index_load(
+			p->in->state_dirfd, p->in->slot->name, key, &p->index, NULL) < 0)
 		return;
 	p->old = manifest_reader_new(*ret_map);
 }
@@ -334,7 +334,8 @@ int plan_find(const struct plan *p, struct manifest_reader *reader, const char *
 		int order;
 		int r;
 
-		/* What is not ours has no offset: go by the one before it, "." at worst. */
+		/* What is not ours has no offset: go by the one before it, "." at worst.
+		 */
 		while (p->offsets[at] == 0)
 			at--;
 		r = manifest_at(reader, p->offsets[at], &entry, e);

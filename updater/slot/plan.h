@@ -23,14 +23,14 @@ enum plan_flag {
 };
 
 struct plan {
-	unsigned char *entries;	  /* enum plan_flag, by index in the manifest */
-	uint64_t *offsets;	  /* where it begins (manifest_at); 0: not ours to touch */
+	unsigned char *entries; /* enum plan_flag, by index in the manifest */
+	uint64_t *offsets;	/* where it begins (manifest_at); 0: not ours to touch */
 	struct index_item *items; /* inode 0: to be looked up when all is done */
 	uint64_t count;
 	struct spool spools[3]; /* which hold the three */
-	struct buf removals; /* paths, each ended by NUL, parents before children */
-	struct links *links; /* groups that are kept */
-	bool own_right;	     /* the slot's manifest and release are those wanted */
+	struct buf removals;	/* paths, each ended by NUL, parents before children */
+	struct links *links;	/* groups that are kept */
+	bool own_right;		/* the slot's manifest and release are those wanted */
 	uint64_t kept;
 	uint64_t make;	     /* entries with PLAN_MAKE */
 	uint64_t removed;    /* names */

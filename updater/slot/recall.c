@@ -68,7 +68,8 @@ static int count_names(struct merge *m, struct error *e)
 			index++;
 			continue;
 		}
-		r = manifest_at(reader, (uint64_t)(line.data - m->rc->sealed.data), &entry, e);
+		r = manifest_at(
+			reader, (uint64_t)(line.data - m->rc->sealed.data), &entry, e);
 		if (r < 0)
 			return r;
 		g = links_find(m->groups, entry.target);
@@ -115,9 +116,9 @@ static int look(struct merge *m, struct walk_step *step, struct error *e)
 	if (r < 0)
 		return err_set(e, E_INPUT, "%s: not what was sealed", step->path);
 	if (fstatat(step->dirfd, step->name, &step->st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT
-			       ? err_set(e, E_INPUT, "%s: not what was sealed", step->path)
-			       : err_sys(e, "%s: stat", step->path);
+		return errno == ENOENT ? err_set(e, E_INPUT, "%s: not what was sealed",
+						 step->path)
+				       : err_sys(e, "%s: stat", step->path);
 	return 0;
 }
 
@@ -197,10 +198,10 @@ static int merge(struct merge *m, struct error *e)
 	if (r == 0)
 		r = side_next(&m->new, e);
 	while (r == 0 && (m->old.here || m->new.here)) {
-		int order = !m->old.here   ? 1
-			    : !m->new.here ? -1
-					   : path_compare(m->old.entry.path,
-						     m->new.entry.path);
+		int order = !m->old.here ? 1
+			    : !m->new.here
+				    ? -1
+				    : path_compare(m->old.entry.path, m->new.entry.path);
 
 		/* lost+found belongs to the file system, on both sides. */
 		if (path_within(order < 0 ? m->old.entry.path : m->new.entry.path,

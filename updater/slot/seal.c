@@ -13,8 +13,8 @@
 #include "slot/compare.h"
 #include "slot/write.h"
 
-#define CHECKERS   4			/* threads that read back */
-#define READ_BYTES ((size_t)64 << 20)	/* of files queued for them */
+#define CHECKERS   4		      /* threads that read back */
+#define READ_BYTES ((size_t)64 << 20) /* of files queued for them */
 
 static int report(
 	const struct install *in, uint64_t done, uint64_t total, struct error *e)
@@ -71,8 +71,8 @@ static void drop_check(void *job)
 }
 
 /* Give every file that was made to some thread, at most READ_BYTES of them at a time. */
-static int check_all(
-	const struct install *in, const struct plan *plan, struct pool *pool, struct error *e)
+static int check_all(const struct install *in, const struct plan *plan, struct pool *pool,
+	struct error *e)
 {
 	autoreader reader = manifest_reader_new(in->manifest);
 	uint64_t done = 0;
@@ -100,9 +100,7 @@ static int read_all_back(
 	const struct install *in, int root, const struct plan *plan, struct error *e)
 {
 	struct readback b = { 0 };
-	const struct pool_work work = {
-		.run = run_check, .drop = drop_check, .ctx = &b
-	};
+	const struct pool_work work = { .run = run_check, .drop = drop_check, .ctx = &b };
 	struct pool *pool = NULL;
 	int r;
 
@@ -236,15 +234,13 @@ int seal_index(const struct install *in, int root, struct plan *plan, struct err
 		struct entry entry;
 
 		/* Files that were made are noted already. */
-		if (plan->offsets[i] == 0 ||
-			(plan->items[i].inode != 0 && i != own &&
-				!(plan->entries[i] & PLAN_TOUCHED)))
+		if (plan->offsets[i] == 0 || (plan->items[i].inode != 0 && i != own &&
+						     !(plan->entries[i] & PLAN_TOUCHED)))
 			continue;
 		r = manifest_at(reader, plan->offsets[i], &entry, e);
 		if (r == 0)
 			r = look_up(&w, &entry, &plan->items[i], e);
-		if (r == 0 && entry.type == ENTRY_HARD &&
-			(plan->entries[i] & PLAN_MAKE))
+		if (r == 0 && entry.type == ENTRY_HARD && (plan->entries[i] & PLAN_MAKE))
 			r = look_up_first(plan, reader, &w, entry.target, e);
 	}
 	writer_release(&w);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Local contents: see source.h.  What is wanted goes into a table, 32 bytes for every file
- * and piece; then the lines of the manifests at hand are looked through once for it.
+ * Local contents: see source.h.  What is wanted goes into a table, 32 bytes for every
+ * file and piece; then the lines of the manifests at hand are looked through once for it.
  */
 #include "slot/source.h"
 
@@ -21,7 +21,8 @@
 
 struct item {
 	uint64_t key;	 /* the digest's first bytes */
-	uint64_t entry;	 /* offset of the file in the manifest it was found in; 0: nowhere */
+	uint64_t entry;	 /* offset of the file in the manifest it was found in; 0: nowhere
+			  */
 	uint64_t offset; /* of the piece in that file */
 	uint32_t from;
 	bool used;
@@ -122,8 +123,7 @@ static bool field(struct bytes line, unsigned n, struct bytes *ret)
 			return false;
 		line.data = space + 1;
 	}
-	*ret = (struct bytes){ line.data,
-		(size_t)((space ? space : end) - line.data) };
+	*ret = (struct bytes){ line.data, (size_t)((space ? space : end) - line.data) };
 	return true;
 }
 
@@ -137,8 +137,8 @@ static bool hex_key(struct bytes line, unsigned n, uint64_t *ret)
 }
 
 /* The first place found stays: the booted slot's files do not go away under us. */
-static void found(struct sources *s, uint64_t key, uint64_t entry, uint64_t offset,
-	uint32_t from)
+static void found(
+	struct sources *s, uint64_t key, uint64_t entry, uint64_t offset, uint32_t from)
 {
 	struct item *item = item_of(s, key);
 

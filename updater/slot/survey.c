@@ -37,12 +37,14 @@ static int each(void *ctx, const struct walk_step *step, struct error *e)
 	/* Of an h its first name tells: the same inode. */
 	if (step->entry->type == ENTRY_HARD
 			? s->index.items[step->index].inode != step->st.st_ino
-			: !slot_index_says(&s->index, step->index, step->entry, &step->st))
+			: !slot_index_says(
+				  &s->index, step->index, step->entry, &step->st))
 		return err_set(e, E_INPUT, "%s: not as it was sealed", step->path);
 	return 0;
 }
 
-/* --- inodes on their way ------------------------------------------------------------- */
+/* --- inodes on their way -------------------------------------------------------------
+ */
 
 /* The part of a manifest whose inodes one thread asks for. */
 struct ahead {
@@ -56,7 +58,8 @@ struct ahead {
 /* The path of an entry's line that stands there as it is. */
 static bool plain_path(struct bytes line, char ret[PATH_BYTES_MAX + 1])
 {
-	const unsigned char *space = line.size ? memrchr(line.data, ' ', line.size) : NULL;
+	const unsigned char *space =
+		line.size ? memrchr(line.data, ' ', line.size) : NULL;
 	size_t n = space ? (size_t)(line.data + line.size - space) - 1 : 0;
 
 	if (n == 0 || n > PATH_BYTES_MAX || strchr("+=", line.data[0]) ||
@@ -87,7 +90,8 @@ static void *ask(void *ctx)
 
 /* A disk answers several questions at a time sooner than one after the other: while the
  * survey begins at the beginning, others ask for what it will come to. */
-static void ask_ahead(struct ahead *all, const struct survey *s, int root, struct bytes manifest)
+static void ask_ahead(
+	struct ahead *all, const struct survey *s, int root, struct bytes manifest)
 {
 	for (size_t i = 0; i < AHEAD; i++) {
 		size_t from = manifest.size / (AHEAD + 1) * (i + 1);
@@ -101,7 +105,8 @@ static void ask_ahead(struct ahead *all, const struct survey *s, int root, struc
 	}
 }
 
-/* --- the survey ----------------------------------------------------------------------- */
+/* --- the survey -----------------------------------------------------------------------
+ */
 
 static int walk(struct survey *s, int root, struct bytes manifest)
 {

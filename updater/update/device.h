@@ -29,7 +29,7 @@ struct device {
 	int booted;	   /* index into config.slots, or SLOT_NONE */
 	bool booted_known; /* false: nobody could say (SLOT_NONE then) */
 	char boot_id[BOOT_ID_MAX];
-	struct store *store; /* started at the first use */
+	struct store *store;   /* started at the first use */
 	struct survey *survey; /* of slot `surveyed`; NULL: none was begun */
 	int surveyed;
 	bool will_install; /* what is fetched is for the slot that is not booted */
@@ -81,8 +81,8 @@ int device_target(const struct device *d);
 int device_store(struct device *d, struct store **ret, struct error *e);
 
 /*
- * Begin to look whether the slot is as it was sealed, unless that was done.  While it runs
- * the slot is mounted: survey_wait before anything is asked of its device.
+ * Begin to look whether the slot is as it was sealed, unless that was done.  While it
+ * runs the slot is mounted: survey_wait before anything is asked of its device.
  */
 void device_survey(struct device *d, int index);
 
@@ -94,7 +94,8 @@ int device_open_slot(const struct device *d, int index, int *ret_root, struct er
 int device_slot_release(
 	const struct device *d, int index, struct release **ret, struct error *e);
 
-/* The manifest a slot carries, checked against `rel`'s digest and wholly: an owned mapping.
+/* The manifest a slot carries, checked against `rel`'s digest and wholly: an owned
+ * mapping.
  */
 int device_slot_manifest(const struct device *d, int slot, const struct release *rel,
 	struct bytes *ret, struct error *e);

@@ -62,8 +62,7 @@ int repair_release(struct device *d, int slot, struct release **ret,
 /* --- making it so ----------------------------------------------------------------- */
 
 /* Is the slot what we run from, and may it be written? */
-static int look_at_root(
-	const struct device *d, int slot, bool *ret_live, struct error *e)
+static int look_at_root(const struct device *d, int slot, bool *ret_live, struct error *e)
 {
 	const char *name = d->config.slots[slot].name;
 	struct statvfs fs;

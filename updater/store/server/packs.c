@@ -266,8 +266,8 @@ static size_t read_chain(
 			return 0;
 		chain[n].pack = pack;
 		if (type == PACK_OFS_DELTA) {
-			if (!read_distance(pack->pack, &at, &distance) ||
-				distance == 0 || distance > start)
+			if (!read_distance(pack->pack, &at, &distance) || distance == 0 ||
+				distance > start)
 				return 0;
 			start -= distance;
 		} else if (type == PACK_REF_DELTA) {

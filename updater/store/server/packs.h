@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whole blobs straight out of packs: libgit2's zlib is what an install waits for, and
- * libdeflate inflates the same in less than half the time.  Whatever is not found here, or
- * looks odd, is left to libgit2.  Formats: gitformat-pack(5).
+ * libdeflate inflates the same in less than half the time.  Whatever is not found here,
+ * or looks odd, is left to libgit2.  Formats: gitformat-pack(5).
  */
 #ifndef SERVER_PACKS_H
 #define SERVER_PACKS_H
@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 
-struct packs;    /* all packs of a repository, mapped; for any number of threads */
+struct packs;	 /* all packs of a repository, mapped; for any number of threads */
 struct inflater; /* and what each of them needs */
 
 /* Those of GIT_DIR now.  Never fails: there may be none. */
@@ -25,8 +25,8 @@ void inflater_free(struct inflater *i);
 void inflater_trim(struct inflater *i);
 
 /*
- * The blob `id` of `size` bytes, at most MANIFEST_PIECE_MAX: *ret lives until the next call
- * with the same inflater.  False: ask libgit2.  Not hashed.
+ * The blob `id` of `size` bytes, at most MANIFEST_PIECE_MAX: *ret lives until the next
+ * call with the same inflater.  False: ask libgit2.  Not hashed.
  */
 bool packs_blob(const struct packs *p, const git_oid *id, size_t size,
 	struct inflater *inflater, struct bytes *ret);
