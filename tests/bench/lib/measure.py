@@ -27,6 +27,20 @@ def shell(script, **more):
     return run("bash", "-euo", "pipefail", "-c", script, **more)
 
 
+def build():
+    """Packages, a build, and an identity for git that is nobody's own."""
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    run(os.path.join(top, "tests", "setup"))
+    if not os.path.isdir(os.path.join(top, "build", "main")):
+        run("meson", "setup", "build/main", "--prefix=%s/build/root-main" % top, "-Dwerror=true", cwd=top)
+    run("meson", "compile", "-C", "build/main", cwd=top)
+    run("meson", "install", "-C", "build/main", "--quiet", cwd=top)
+    prefix = os.path.join(top, "build", "root-main")
+    os.environ.update(PATH="%s/bin:%s/sbin:%s" % (prefix, prefix, os.environ["PATH"]), LC_ALL="C",
+                      GIT_CONFIG_NOSYSTEM="1", GIT_AUTHOR_NAME="Builder", GIT_AUTHOR_EMAIL="builder@example.org",
+                      GIT_COMMITTER_NAME="Builder", GIT_COMMITTER_EMAIL="builder@example.org")
+
+
 class Scratch:
     """A directory, its loop devices, mounts and processes; cleans up however we end."""
 
