@@ -59,8 +59,9 @@ int repo_open(const char *dir, git_repository **ret, struct error *e)
 }
 
 /*
- * Big contents are not worth a delta search, and deltas of them cost devices memory;
- * bitmaps make servers send more than changed.
+ * Servers send what they have as it is: a search for deltas at each fetch costs them and
+ * the device more time than it saves bytes, and deltas of big contents cost devices
+ * memory; bitmaps make servers send more than changed.  doc/decisions/0005.
  */
 static int configure(git_repository *repo, struct error *e)
 {
@@ -68,6 +69,7 @@ static int configure(git_repository *repo, struct error *e)
 
 	if (git_repository_config(&config, repo) < 0 ||
 		git_config_set_string(config, "core.bigFileThreshold", "1m") < 0 ||
+		git_config_set_string(config, "pack.window", "0") < 0 ||
 		git_config_set_bool(config, "repack.writeBitmaps", false) < 0 ||
 		git_config_set_bool(config, "pack.useBitmaps", false) < 0)
 		return err_git(e, E_SYSTEM, "configuration of the new repository");

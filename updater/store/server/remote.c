@@ -212,6 +212,19 @@ static bool is_damage(void)
 	       strstr(g->message, "delta base");
 }
 
+/* Something new is coming: root may have use for the time until its first bytes do. */
+static int announce(
+	struct session *ss, git_repository *repo, const git_oid *tip, struct error *e)
+{
+	autogit(git_odb) odb = NULL;
+
+	if (git_repository_odb(&odb, repo) < 0 || git_odb_exists(odb, tip))
+		return 0;
+	ss->done[0] = 1;
+	ss->told_ms = 0;
+	return reply_progress(ss, e);
+}
+
 int remote_fetch(struct session *ss, git_repository *repo, const char *channel,
 	git_oid *ret, bool *ret_is_damage, struct error *e)
 {
@@ -224,6 +237,8 @@ int remote_fetch(struct session *ss, git_repository *repo, const char *channel,
 
 	if (r == 0)
 		r = visit_open(&v, repo, channel, ret, e);
+	if (r > 0)
+		r = announce(ss, repo, ret, e) < 0 ? E_SYSTEM : 1;
 	if (r > 0) {
 		branch = xasprintf("+refs/heads/%s:%s", channel, incoming);
 		specs[0] = branch;
