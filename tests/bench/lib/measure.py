@@ -97,12 +97,15 @@ class Disk:
 
     def save(self, name):
         self.detach()
+        run("sync", self.image)  # cp asks the file system where the holes are
         run("cp", "--sparse=always", self.image, self.scratch.path(name))
+        run("sync", self.scratch.path(name))
         self.attach()
 
     def restore(self, name):
         self.detach()
         run("cp", "--sparse=always", self.scratch.path(name), self.image)
+        run("sync", self.image)
         self.attach()
 
     def mount(self):
