@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "build-config.h"
 #include "store/server/sweep.h"
@@ -76,16 +77,36 @@ static int make(const char *path, git_repository **ret)
 	return git_repository_init_ext(ret, path, &o);
 }
 
+/* An empty one, whole or not at all: half a repository would be in the way of all that
+ * does not fetch.  Others may be at it, too; whose is first stays. */
+static int make_first(struct error *e)
+{
+	autofree char *path = xasprintf(GIT_DIR_FIRST "%d", (int)getpid());
+	autogit(git_repository) repo = NULL;
+	int r = remove_tree(path, e);
+
+	if (r < 0)
+		return r;
+	if (make(path, &repo) < 0)
+		return err_git(e, E_SYSTEM, "store");
+	if (renameat2(AT_FDCWD, path, AT_FDCWD, GIT_DIR, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return err_set(e, E_SYSTEM, "store/%s: rename: %s", path, strerror(errno));
+	return remove_tree(path, e);
+}
+
 int repository_open(struct session *ss, struct error *e)
 {
+	int r = 0;
+
 	if (ss->repo)
 		return 0;
 	if (faccessat(AT_FDCWD, GIT_DIR, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-		errno == ENOENT) {
-		if (make(GIT_DIR, &ss->repo) < 0)
-			return err_git(e, E_SYSTEM, "store");
-		return 0;
-	}
+		errno == ENOENT)
+		r = make_first(e);
+	if (r < 0)
+		return r;
 	if (git_repository_open_bare(&ss->repo, GIT_DIR) < 0)
 		return err_git(e, E_SYSTEM, "store (a fetch will rebuild it)");
 	return 0;

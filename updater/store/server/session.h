@@ -13,6 +13,7 @@
 
 #define GIT_DIR     "git"     /* the repository, below the working directory */
 #define GIT_DIR_NEW "git.new" /* one being built to replace a damaged one */
+#define GIT_DIR_FIRST "git.first." /* one being made where there was none; then a pid */
 
 /* What OPTION frames set; NULL when not given. */
 struct options {

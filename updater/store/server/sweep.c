@@ -131,11 +131,23 @@ static void sweep_objects(void)
 			sweep_locks(dirfd(d), entry->d_name, false);
 }
 
+static void sweep_first(void)
+{
+	autodir d = open_dir(AT_FDCWD, ".");
+	struct error ignored;
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d)))
+		if (strncmp(entry->d_name, GIT_DIR_FIRST, strlen(GIT_DIR_FIRST)) == 0)
+			(void)remove_tree(entry->d_name, &ignored);
+}
+
 void sweep_leftovers(void)
 {
 	struct error
 		ignored; /* what cannot be removed is in nobody's way but the disk's */
 
+	sweep_first();
 	(void)remove_tree(GIT_DIR_NEW, &ignored);
 	sweep_locks(AT_FDCWD, GIT_DIR, false);
 	sweep_locks(AT_FDCWD, GIT_DIR "/refs", true);
