@@ -179,6 +179,21 @@ static int switch_slot(struct device *d, int other, bool good, struct error *e)
 	return device_save(d, e);
 }
 
+/*
+ * Was a person interrupted while going back, and asks again?  Then what is booted is
+ * denied already, and the slot that is being armed is no trial but known to be good.
+ */
+static bool is_going_back(struct device *d)
+{
+	enum boot_state boot;
+
+	return d->state.phase == PHASE_ARMING &&
+	       d->records[d->booted].contents == SLOT_SEALED &&
+	       state_denied(&d->state, &d->records[d->booted].identity) &&
+	       loader_get_state(d, device_other(d->booted), &boot, NULL) == 0 &&
+	       boot == BOOT_GOOD;
+}
+
 int switch_back(struct device *d, bool force, enum rollback_end *ret, struct error *e)
 {
 	bool good = false;
@@ -188,6 +203,8 @@ int switch_back(struct device *d, bool force, enum rollback_end *ret, struct err
 	if (d->booted == SLOT_NONE)
 		return err_set(e, E_UNTRUSTED,
 			"nothing is booted, so there is nothing to go back from");
+	if (is_going_back(d))
+		device_idle(d); /* begin again; nothing is saved yet */
 	if (machine_step(d->state.phase, EVENT_ROLLBACK).action == ACTION_DISARM)
 		return disarm(d, ret, e);
 	other = device_other(d->booted);

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""The runs that are hit: where each starts, what it must have done when it says so, and how
+whoever is in charge goes on after it was interrupted."""
+import json
+
+from device import Bad
+
+DONE, NOTHING, REFUSED = 0, 2, 3
+PHASES = ("idle", "applying", "arming", "armed", "trial", "confirming")
+
+
+def status(device):
+    device.must("status", "--json")
+    try:
+        found = json.loads(device.out)
+    except ValueError as e:
+        raise Bad("status --json: %s" % e)
+    if found["phase"] not in PHASES:
+        raise Bad("status --json: phase %r" % found["phase"])
+    return found
+
+
+def want(what, found, wanted):
+    if found != wanted:
+        raise Bad("%s: %r, not %r" % (what, found, wanted))
+
+
+def denied(found, release):
+    return any(d["version"] == str(release) for d in found["denied"])
+
+
+def complete(device, release, newer_allowed=False):
+    """Until the release is booted and confirmed.  newer_allowed: it may have been denied, by
+    design; then the next one must be taken."""
+    found = status(device)
+    if found["phase"] in ("trial", "confirming"):
+        device.must("confirm")
+    got = device.osu("update")
+    if got == REFUSED and newer_allowed and denied(status(device), release):
+        release += 1
+        device.publish(release)
+        got = device.osu("update")
+    if got not in (DONE, NOTHING):
+        raise Bad("the next update: exit %d" % got)
+    device.boot()
+    device.must("confirm")
+    found = status(device)
+    want("floor", found["floor"], release)
+    want("phase at the end", found["phase"], "idle")
+    for slot in found["slots"]:
+        if slot["contents"] == "sealed":
+            device.must("verify", "--slot", slot["name"])
+
+
+class Scenario:
+    command = ("update",)
+    release = 3
+
+    def done(self, device, found):
+        """It exited 0: did it do its work?"""
+
+    def finish(self, device):
+        complete(device, self.release)
+
+
+class Update(Scenario):
+    def done(self, device, found):
+        want("phase", found["phase"], "armed")
+        target = next(s for s in found["slots"] if not s["booted"])
+        want("the loader's choice", device.choice(), target["name"])
+        want("its version", target["version"], str(self.release))
+        want("its contents", target["contents"], "sealed")
+
+
+class First(Update):
+    """Onto a slot without a file system."""
+    release = 2
+
+
+class Lost(Update):
+    """The state record is gone, the slots are not."""
+
+    def finish(self, device):
+        # Killed between the seal and the boot loader's word: a slot that it calls bad.
+        complete(device, self.release, newer_allowed=True)
+
+
+class Provision(Scenario):
+    """The first release of all."""
+    command = ("install", "--slot", "A", "1")
+    release = 1
+
+    def done(self, device, found):
+        want("the loader's choice", device.choice(), "A")
+        want("floor", found["floor"], 1)
+
+    def finish(self, device):
+        if device.booted == "none":
+            device.must(*self.command)
+            device.boot()
+        device.publish(2)
+        complete(device, 2)
+
+
+class Confirm(Scenario):
+    command = ("confirm",)
+
+    def done(self, device, found):
+        want("phase", found["phase"], "idle")
+        want("floor", found["floor"], self.release)
+        want("A_OK", device.grubenv()["A_OK"], "1")
+
+
+class Back(Scenario):
+    """Back to slot B and release 2, by a person who asks again until it is so."""
+    command = ("rollback",)
+
+    def done(self, device, found):
+        want("the loader's choice", device.choice(), "B")
+        want("phase", found["phase"], "idle")
+        if not denied(found, 3):
+            raise Bad("release 3 is not denied")
+
+    def finish(self, device):
+        found = status(device)
+        if device.booted == "B" and found["phase"] in ("trial", "confirming"):
+            device.must("confirm")  # it was on its way when the power went
+        elif device.booted != "B" or device.choice() != "B" or found["phase"] != "idle":
+            device.must("rollback")
+        device.boot()
+        want("booted", device.booted, "B")
+        want("an update to what was rolled back", device.osu("update") in (NOTHING, REFUSED), True)
+        device.publish(4)
+        complete(device, 4)
+
+
+SCENARIOS = {"provision": Provision(), "first": First(), "update": Update(), "lost": Lost(),
+             "confirm": Confirm(), "rollback": Back(), "disarm": Back(), "abandon": Back()}
+
+
+def prepare(device):
+    """Live through it all once; {scenario: Snapshot}."""
+    starts = {}
+    device.publish(1)
+    starts["provision"] = device.remember()
+    device.must("install", "--slot", "A", "1")
+    device.boot()
+    device.publish(2)
+    starts["first"] = device.remember()
+    device.must("update")
+    device.boot()
+    device.must("confirm")
+    device.publish(3)
+    starts["update"] = device.remember()
+    starts["lost"] = device.remember()
+    starts["lost"].state = [e for e in starts["lost"].state if e[0] not in ("state", "state.new")]
+    device.must("update")
+    starts["disarm"] = device.remember()
+    device.boot()
+    device.must("status")
+    starts["confirm"] = starts["abandon"] = device.remember()
+    device.must("confirm")
+    starts["rollback"] = device.remember()
+    return starts
