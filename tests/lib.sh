@@ -311,7 +311,7 @@ small_root() {
 	mkdir -p "$d"/{bin,dev,etc/ssl,usr/lib/osupdate,usr/share/many,var/empty,tmp,boot}
 	echo "version ${2:-1}" >"$d/etc/os-release"
 	echo "same in all" >"$d/etc/hostname"
-	printf 'text %s\n' "${2:-1}" "$d" | head -n 1 >"$d/usr/share/text"
+	echo "text ${2:-1}" >"$d/usr/share/text"
 	head -c 200000 /dev/zero | tr '\0' "${2:-1}" >"$d/usr/share/large"
 	for i in $(seq 1 12); do echo "file $i" >"$d/usr/share/many/$i"; done
 	echo "changes to ${2:-1}" >"$d/usr/share/many/changing"
