@@ -6,10 +6,10 @@ import shutil
 
 from grub import Grub
 from lab import HOST, Lab
-from toolbox import CACHE, TOP, Native, cache_locked, run, write
+from toolbox import CACHE, TOP, Native, cache_locked, key_of, run, write
 
 PACKAGES = ("systemd systemd-sysv udev dbus login kmod e2fsprogs iproute2 libgit2-1.5 libjansson4 "
-            "libinih1 libsmartcols1 libsodium23 libmount1 libblkid1 libsystemd0 libfdisk1").split()
+            "libinih1 libdeflate0 libsmartcols1 libsodium23 libmount1 libblkid1 libsystemd0 libfdisk1").split()
 SYSTEM = "/etc/systemd/system"
 
 
@@ -30,7 +30,7 @@ class DebianLab(Lab):
         return root
 
     def tar(self):
-        tar = os.path.join(CACHE, "debian-systemd.tar")
+        tar = os.path.join(CACHE, "debian-systemd-%s.tar" % key_of(PACKAGES))
         with cache_locked():
             if not os.path.exists(tar):
                 with open("/etc/os-release") as f:

@@ -4,6 +4,7 @@ cross build."""
 import contextlib
 import fcntl
 import glob
+import hashlib
 import os
 import re
 import shutil
@@ -90,16 +91,21 @@ class Native:
     kernel_package = "linux-image-cloud-amd64"
 
 
+def key_of(packages):
+    """What is cached is of one list of packages."""
+    return hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
+
+
 class Arm64(Native):
     """arm64 without adding an architecture to this machine: apt with state of its own."""
     kernel_package = "linux-image-cloud-arm64"
     PACKAGES = ("libgit2-dev libarchive-dev libsodium-dev libmount-dev libblkid-dev libsmartcols-dev "
-                "libjansson-dev libinih-dev zlib1g-dev libsystemd-dev busybox-static e2fsprogs "
+                "libjansson-dev libinih-dev zlib1g-dev libdeflate-dev libsystemd-dev busybox-static e2fsprogs "
                 "libubootenv-tool").split()
     LIBRARIES = ("/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu")
 
     def __init__(self):
-        self.base = os.path.join(CACHE, "arm64")
+        self.base = os.path.join(CACHE, "arm64-" + key_of(self.PACKAGES))
         self.root = self.base + "/root"
         self.stage = os.path.join(TOP, "build", "arm64-stage")
         self.busybox = self.root + "/bin/busybox"
@@ -133,7 +139,7 @@ Dir::Cache "%(base)s/cache";
 
     def _build(self):
         """osupdate for arm64, with --prefix=/usr."""
-        build = os.path.join(TOP, "build", "arm64")
+        build = os.path.join(TOP, "build", os.path.basename(self.base))
         cross = self.base + "/cross.ini"
         write(cross, '''[binaries]
 c = ['aarch64-linux-gnu-gcc', '--sysroot=%(root)s']
