@@ -139,7 +139,7 @@ static int remember(const struct merge *m, struct walk_step *step, struct error 
 	g = links_find(m->groups, old->type == ENTRY_HARD ? old->target : old->path);
 	step->st.st_ino = item->inode;
 	step->st.st_mode = type_bits(old->type);
-	step->st.st_nlink = g ? g->nlink : 1;
+	step->st.st_nlink = g ? (nlink_t)g->nlink : 1;
 	step->st.st_ctim.tv_sec = item->ctime_seconds;
 	step->st.st_ctim.tv_nsec = item->ctime_nanoseconds;
 	return 0;
