@@ -152,7 +152,7 @@ static int set_booted(struct device *d, const char *given, struct error *e)
 	return 0;
 }
 
-static int load_records(struct device *d, struct error *e)
+static void load_records(struct device *d)
 {
 	for (int i = 0; i < SLOT_COUNT; i++) {
 		struct error why = { 0 };
@@ -163,10 +163,10 @@ static int load_records(struct device *d, struct error *e)
 			progress_note(d->progress,
 				"slot %s: its record is unreadable (%s)", name, why.text);
 			d->records[i] = (struct slot_record){ .contents = SLOT_DIRTY };
+			if (d->lock_fd >= 0)
+				recover_record(d, i);
 		}
 	}
-	(void)e;
-	return 0;
 }
 
 static int load_state(struct device *d, struct error *e)
@@ -174,10 +174,9 @@ static int load_state(struct device *d, struct error *e)
 	enum state_found found;
 	int r = state_load(d->state_dirfd, &d->state, &found, e);
 
-	if (r == 0)
-		r = load_records(d, e);
 	if (r < 0)
 		return r;
+	load_records(d);
 	if (found != STATE_FOUND && d->lock_fd >= 0) {
 		r = recover_state(d, found == STATE_DAMAGED, e);
 		if (r < 0)

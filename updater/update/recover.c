@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Recovery of a lost state record: see recover.h. */
+/* Recovery of lost records: see recover.h. */
 #include "update/recover.h"
 
 #include <fcntl.h>
@@ -34,6 +34,18 @@ static struct release *reread(struct device *d, int index)
 	if (slot_record_save(d->state_dirfd, slot->name, rec, &why) < 0)
 		progress_note(d->progress, "slot %s: %s", slot->name, why.text);
 	return rel;
+}
+
+void recover_record(struct device *d, int index)
+{
+	autorelease rel = reread(d, index);
+
+	if (rel)
+		progress_note(d->progress,
+			"slot %s carries release %s (serial %" PRIu64
+			"), signature good: its record is made anew",
+			d->config.slots[index].name, release_info(rel)->version,
+			release_info(rel)->serial);
 }
 
 static int recover_booted(struct device *d, struct error *e)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A lost or damaged state record is rebuilt from what the slots say of themselves. */
+/* Lost or damaged records are rebuilt from what the slots say of themselves. */
 #ifndef UPDATE_RECOVER_H
 #define UPDATE_RECOVER_H
 
@@ -13,5 +13,12 @@
  * no error: the machine must come up.
  */
 int recover_state(struct device *d, bool damaged, struct error *e);
+
+/*
+ * The record of one slot could not be read: made anew from the slot's own proof.  The
+ * proof is removed before the first change to a slot and written after the last, so a
+ * slot that has one is sealed.  Without a proof the record stays as it is in memory.
+ */
+void recover_record(struct device *d, int index);
 
 #endif
