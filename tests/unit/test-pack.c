@@ -3,9 +3,9 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 
+#include "base/pack-index.h"
 #include "build/git.h"
 #include "build/pack.h"
-#include "build/pack-index.h"
 #include "scratch.h"
 
 static git_repository *repo;
@@ -208,9 +208,12 @@ Test(pack, index_has_large_offsets)
 	};
 	struct oid name = { 0 };
 	autobuf out = { 0 };
+	autofd fd = -1;
 	const size_t offsets = 8 + 1024 + 2 * OID_SIZE + 2 * 4;
 
-	pack_index_print(records, 2, &name, &out);
+	fd = open("idx", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	cr_assert_eq(pack_index_write(fd, records, 2, &name, NULL), 0);
+	cr_assert_eq(io_read_file_at(AT_FDCWD, "idx", 1 << 16, &out, NULL), 0);
 	cr_assert_eq(out.size, offsets + 2 * 4 + 8 + 2 * OID_SIZE);
 	cr_assert_eq(memcmp(out.data + offsets,
 			     "\x7f\xff\xff\xff\x80\0\0\0\0\0\0\5\0\0\0\7", 16),

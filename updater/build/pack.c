@@ -15,8 +15,8 @@
 #include "base/io.h"
 #include "base/sha1.h"
 #include "build/git.h"
-#include "build/newfile.h"
-#include "build/pack-index.h"
+#include "base/newfile.h"
+#include "base/pack-index.h"
 #include "base/pool.h"
 
 #define LEVEL                                                                            \
@@ -332,15 +332,13 @@ static int publish(struct pack *p, const struct oid *name, struct error *e)
 {
 	struct newfile index = { .fd = -1 };
 	char hex[OID_HEX_MAX];
-	autobuf text = { 0 };
 	char file[64];
 	int r;
 
 	oid_hex(name, hex);
-	pack_index_print(p->records, p->n, name, &text);
 	r = newfile_open(p->dir, &index, e);
 	if (r == 0)
-		r = io_write_full(index.fd, text.data, text.size, e);
+		r = pack_index_write(index.fd, p->records, p->n, name, e);
 	(void)snprintf(file, sizeof(file), "pack-%s.pack", hex);
 	if (r == 0)
 		r = newfile_publish(&p->file, file, e);

@@ -27,7 +27,7 @@ def shard(options, directory, index, out):
                                    for p in points]}), file=out)
         return
     if options.point:
-        points = [named(points, name) for name in options.point]
+        points = [p for name in options.point for p in named(points, name)]
     elif options.points != "all":
         points = sample(points, int(options.points))
     for point in points[index::len(options.directories)]:

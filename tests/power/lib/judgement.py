@@ -7,10 +7,11 @@ import time
 
 from device import Bad
 from points import Call, every
-from scenarios import SCENARIOS, prepare, status
+from scenarios import PACK_DIR, PACKS_MAX, SCENARIOS, prepare, status
 
 DOCUMENTED = (0, 1, 2, 3, 4, 5)
 SIGKILL = 9
+OBJECTS = r"git/objects/(..|../[0-9a-f]{38}|pack/pack-[0-9a-f]{40}\.(pack|idx))$"
 
 
 class Verdict:
@@ -128,14 +129,14 @@ class Judge:
     # --- leaks ---------------------------------------------------------------------------
 
     def _listing(self):
-        """Names below state/, ids left out: how many of each.  Objects are what the store is
-        for, and may have come in another way."""
+        """Names below state/, ids left out: how many of each.  Objects and packs are what the
+        store is for, and may have come in another way."""
         top = self.device.path("state")
         found = {}
         for directory, names, files in os.walk(top):
             for name in names + files:
                 path = os.path.relpath(os.path.join(directory, name), top)
-                if re.search(r"git/objects/[0-9a-f]{2}(/[0-9a-f]{38})?$", path):
+                if re.search(OBJECTS, path):
                     continue
                 path = re.sub(r"[0-9a-f]{38,64}", "ID", path)
                 found[path] = found.get(path, 0) + 1
@@ -155,3 +156,8 @@ class Judge:
         more = {p: n for p, n in self._listing().items() if n > usual.get(p, 0)}
         if more:
             raise Bad("more in the state directory than usual: %s" % more)
+        names = os.listdir(d.path(PACK_DIR))
+        alone = [n for n in names if re.sub("idx$|pack$", "", n) + "pack" not in names or
+                 re.sub("idx$|pack$", "", n) + "idx" not in names]
+        if alone or len(names) > 2 * PACKS_MAX:
+            raise Bad("%d files of packs, not in pairs: %s" % (len(names), alone))

@@ -10,7 +10,7 @@ KILLS = {  # by what it means for the machine
 }
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EINTR")
 KINDS = tuple(KILLS) + ERRORS + ("short",)
-SCENARIOS = ("provision", "first", "update", "lost", "confirm", "rollback", "disarm", "abandon")
+SCENARIOS = ("provision", "first", "update", "repack", "lost", "confirm", "rollback", "disarm", "abandon")
 ROLES = ("root", "store", "tool", "fork")
 
 WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2", "sendfile", "copy_file_range"}
@@ -85,12 +85,14 @@ class Point:
 
 
 def every(recordings):
-    """All points of {scenario: [Call]}, in an order in which neighbours are alike."""
+    """All points of {scenario: [Call]}, in an order in which neighbours are alike.  Of "repack"
+    those of the store: for the others it is an update."""
     found = []
     for scenario in SCENARIOS:
         for kind in KINDS:
             calls = sorted(recordings.get(scenario, ()), key=lambda c: (ROLES.index(c.role), c.n))
-            found += [Point(scenario, call, kind) for call in calls if call.takes(kind)]
+            found += [Point(scenario, call, kind) for call in calls
+                      if call.takes(kind) and (scenario != "repack" or call.role == "store")]
     return found
 
 
@@ -102,8 +104,8 @@ def sample(points, count):
 
 
 def named(points, name):
-    """The one point of that name."""
-    for point in points:
-        if str(point) == name:
-            return point
-    raise SystemExit("calls: no point %s in this recording; --list prints all" % name)
+    """The point of that name, or all whose names begin with it ("update:store")."""
+    found = [p for p in points if str(p) == name or str(p).startswith(name + ":")]
+    if not found:
+        raise SystemExit("calls: no point %s in this recording; --list prints all" % name)
+    return found

@@ -2,10 +2,15 @@
 """The runs that are hit: where each starts, what it must have done when it says so, and how
 whoever is in charge goes on after it was interrupted."""
 import json
+import os
+import subprocess
 
 from device import Bad
 
 DONE, NOTHING, REFUSED = 0, 2, 3
+PACK_DIR = "state/store/git/objects/pack"
+MANY_PACKS = 12
+PACKS_MAX = 9  # one more than are left alone
 PHASES = ("idle", "applying", "arming", "armed", "trial", "confirming")
 
 
@@ -72,6 +77,16 @@ class Update(Scenario):
         want("its contents", target["contents"], "sealed")
 
 
+class Repack(Update):
+    """With so many packs in the store that a fetch gathers them: this one, or the next."""
+
+    def finish(self, device):
+        super().finish(device)
+        want("a fetch", device.osu("fetch"), NOTHING)
+        packs = [n for n in os.listdir(device.path(PACK_DIR)) if n.endswith(".idx")]
+        want("few packs", len(packs) < PACKS_MAX, True)
+
+
 class First(Update):
     """Onto a slot without a file system."""
     release = 2
@@ -134,8 +149,30 @@ class Back(Scenario):
         complete(device, 4)
 
 
-SCENARIOS = {"provision": Provision(), "first": First(), "update": Update(), "lost": Lost(),
-             "confirm": Confirm(), "rollback": Back(), "disarm": Back(), "abandon": Back()}
+SCENARIOS = {"provision": Provision(), "first": First(), "update": Update(), "repack": Repack(),
+             "lost": Lost(), "confirm": Confirm(), "rollback": Back(), "disarm": Back(), "abandon": Back()}
+
+
+def split_packs(device):
+    """The store as many fetches leave it: MANY_PACKS packs of the objects it has."""
+    top = device.path(PACK_DIR)
+    old = [os.path.join(top, name) for name in os.listdir(top)]
+    owner = os.stat(top)
+    repository = os.path.dirname(os.path.dirname(top))
+    env = dict(os.environ, GIT_DIR=repository, GIT_CONFIG_COUNT="1",
+               GIT_CONFIG_KEY_0="safe.directory", GIT_CONFIG_VALUE_0="*")
+
+    def git(*words, text=""):
+        return subprocess.run(["git", *words], input=text, env=env, check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+
+    ids = git("cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split()
+    for n in range(MANY_PACKS):
+        git("pack-objects", "-q", os.path.join(top, "pack"), text="\n".join(ids[n::MANY_PACKS]) + "\n")
+    for name in os.listdir(top):
+        path = os.path.join(top, name)
+        os.unlink(path) if path in old else os.chown(path, owner.st_uid, owner.st_gid)
+    want("packs", len([n for n in os.listdir(top) if n.endswith(".idx")]), MANY_PACKS)
 
 
 def prepare(device):
@@ -154,6 +191,9 @@ def prepare(device):
     starts["update"] = device.remember()
     starts["lost"] = device.remember()
     starts["lost"].state = [e for e in starts["lost"].state if e[0] not in ("state", "state.new")]
+    split_packs(device)
+    starts["repack"] = device.remember()
+    device.restore(starts["update"])
     device.must("update")
     starts["disarm"] = device.remember()
     device.boot()

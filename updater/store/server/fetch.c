@@ -5,6 +5,7 @@
 #include "store/server/complete.h"
 #include "store/server/local.h"
 #include "store/server/remote.h"
+#include "store/server/repack.h"
 #include "store/server/repository.h"
 #include "store/server/sweep.h"
 #include "store/url.h"
@@ -112,6 +113,10 @@ int fetch_channel(struct session *ss, const char *channel, git_oid *ret, struct 
 	if (r < 0)
 		return r;
 	sweep_leftovers();
+	if (repack()) {
+		git_repository_free(ss->repo);
+		ss->repo = NULL;
+	}
 	memset(ss->done, 0, sizeof(ss->done));
 	if (damage_is_set() || repository_open(ss, e) < 0)
 		return fetch_anew(ss, channel, ret, e);

@@ -4,8 +4,8 @@
  * O_TMPFILE, or where the file system has none a "tmp_" name, which `git gc` also
  * sweeps away.
  */
-#ifndef BUILD_NEWFILE_H
-#define BUILD_NEWFILE_H
+#ifndef BASE_NEWFILE_H
+#define BASE_NEWFILE_H
 
 #include "base/error.h"
 

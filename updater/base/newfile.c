@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See newfile.h. */
-#include "build/newfile.h"
+#include "base/newfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
