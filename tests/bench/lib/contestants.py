@@ -17,7 +17,7 @@ ostree          fix: pulls into a repository on the slot and checks out hard lin
                 so files are shared and a local change changes all; install copies; no /dev
 rsync           from a local directory: nothing is fetched, signed or checked
 git             no owners, modes, devices, times: not a root file system, only its contents
-casync          extracts over what is there, seeding from it
+casync          extracts beside what is there, seeding from it (over it, it fails: ESTALE)
 tar, zstd-tar   always all of it, into an empty file system, fetched with curl"""
 
 
@@ -33,10 +33,21 @@ class Peer:
             self.data = Disk(scratch, self.name + "-data", self.data_size)
             self.disks.append(self.data)
 
+    # Where the server finds what `publish` makes; what takes long is made once for all runs.
     srv = property(lambda self: self.scratch.path("srv"))
+    keeps = False
 
     def publish(self):
         """What the builder's side does, once."""
+
+    def published(self):
+        """Publish, unless a run before has."""
+        mark = os.path.join(self.srv, self.name + ".published")
+        if not self.keeps or not os.path.exists(mark):
+            self.publish()
+            if self.keeps:
+                with open(mark, "w", encoding="ascii"):
+                    pass
 
     def make(self, version):
         """Bring an empty device to `version`, the data disk mounted."""
@@ -82,7 +93,7 @@ class Osupdate(Peer):
     name, read_back = "osupdate", "yes"
     cases = ("install", "upgrade", "fix", "fix-local", "nothing")
     data_size = DATA_SIZE
-    published = False
+    done = False
 
     def __init__(self, *a):
         super().__init__(*a)
@@ -93,9 +104,10 @@ class Osupdate(Peer):
         self.conf = self.scratch.path(self.name + ".conf")
 
     def publish(self):
-        if Osupdate.published:
+        if Osupdate.done:
             return
-        Osupdate.published = True
+        Osupdate.done = True
+        shutil.rmtree(self.git, ignore_errors=True)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
         run("git", "osupdate", "init", "--bare", self.git)
         for n, tar in enumerate(self.tars, 1):
@@ -170,16 +182,14 @@ class Ostree(Peer):
     name, deltas = "ostree", "--disable-static-deltas"
     cases = ("install", "upgrade", "fix", "fix-local")
     data_size = DATA_SIZE
-    published = False
+    keeps = True
 
     @property
     def repo(self):
         return os.path.join(self.srv, "ostree")
 
     def publish(self):
-        if Ostree.published:
-            return
-        Ostree.published = True
+        shutil.rmtree(self.repo, ignore_errors=True)
         run("ostree", "--repo=" + self.repo, "init", "--mode=archive")
         for n, tree in enumerate(self.trees, 1):
             copy = self.scratch.path("ostree-tree")
@@ -226,6 +236,9 @@ class Ostree(Peer):
 class OstreeDelta(Ostree):
     name, deltas, cases = "ostree-delta", "", ("fix",)
 
+    def published(self):
+        """By the other one, which comes first."""
+
 
 class Rsync(Peer):
     name, cases = "rsync", ("install", "upgrade", "fix-local", "nothing")
@@ -244,15 +257,16 @@ class Rsync(Peer):
 class Git(Peer):
     name, cases = "git", ("install", "upgrade", "fix", "fix-local")
     data_size = DATA_SIZE
+    keeps = True
 
     def publish(self):
         git = os.path.join(self.srv, "plain.git")
+        shutil.rmtree(git, ignore_errors=True)
         run("git", "init", "-q", "--bare", git)
         for n, tree in enumerate(self.trees, 1):
             shell("export GIT_DIR=%s GIT_WORK_TREE=%s; git add -A -f 2>/dev/null; git commit -qm %d; "
                   "git update-ref refs/releases/%d HEAD" % (git, tree, n, n))
         run("git", "--git-dir=" + git, "repack", "-adq")
-        self.git = git
 
     def on_device(self, command):
         return "git --git-dir=%s/repo.git --work-tree=%s %s" % (self.data.dir, self.slot.dir, command)
@@ -278,21 +292,23 @@ class Git(Peer):
 
 class Casync(Peer):
     name, cases = "casync", ("install", "upgrade", "fix")
+    keeps = True
 
     def publish(self):
         for n, tree in enumerate(self.trees, 1):
             shell("cd %s && casync make --store=store.castr v%d.caidx %s" % (self.srv, n, tree))
 
-    def extract(self, n):
-        return "casync extract --store=%s/store.castr %s/v%d.caidx %s" % (self.server.url, self.server.url, n,
-                                                                       self.slot.dir)
+    def extract(self, n, seed=0):
+        return "casync extract %s --seed-output=no --store=%s/store.castr %s/v%d.caidx %s/%d" % (
+            "--seed=%s/%d" % (self.slot.dir, seed) if seed else "", self.server.url, self.server.url, n,
+            self.slot.dir, n)
 
     def make(self, version):
         if version:
             shell(self.mounted(self.extract(version)))
 
     def script(self, case):
-        return self.mounted(self.extract(self.to(case)))
+        return self.mounted(self.extract(self.to(case), self.begins(case)))
 
 
 class Tar(Peer):
@@ -320,6 +336,7 @@ class Tar(Peer):
 
 class ZstdTar(Tar):
     name, suffix, unpack = "zstd-tar", "tar.zst", "zstd -dc"
+    keeps = True
 
     def publish(self):
         super().publish()

@@ -57,7 +57,7 @@ class Scratch:
 
     def clean(self):
         for p in self.processes:
-            p.kill()
+            p.terminate()  # not killed: nginx and fcgiwrap end their workers
             p.wait()
         for m in reversed(self.mounts):
             subprocess.run(["umount", "-l", m], stderr=subprocess.DEVNULL, check=False)
@@ -122,37 +122,60 @@ class Disk:
 
 
 class Server:
-    """lighttpd on loopback: files, and git-http-backend below /git; counts what it sends."""
+    """nginx on loopback: files, and git-http-backend below /git; counts what it sends."""
 
     def __init__(self, scratch, root):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
         self.log = scratch.path("access.log")
-        conf = scratch.path("lighttpd.conf")
+        gateway = scratch.path("fcgi.sock")
+        conf = scratch.path("nginx.conf")
         with open(conf, "w", encoding="utf-8") as f:
             f.write("""
-server.modules = ("mod_alias", "mod_cgi", "mod_setenv", "mod_accesslog")
-server.document-root = "%(root)s"
-server.bind = "127.0.0.1"
-server.port = %(port)d
-server.errorlog = "%(dir)s/lighttpd.log"
-server.upload-dirs = ("%(dir)s")
-server.feature-flags = ("server.h2proto" => "disable", "server.h2c" => "disable")
-server.max-keep-alive-requests = 60000
-server.max-keep-alive-idle = 3600
-server.max-read-idle = 3600
-accesslog.filename = "%(log)s"
-accesslog.format = "%%O"
-alias.url = ("/git/" => "/usr/lib/git-core/git-http-backend/")
-$HTTP["url"] =~ "^/git/" {
-  cgi.assign = ("" => "")
-  setenv.set-environment = ("GIT_PROJECT_ROOT" => "%(root)s", "GIT_HTTP_EXPORT_ALL" => "1", "HOME" => "%(dir)s")
+user root;
+daemon off;
+pid %(dir)s/nginx.pid;
+error_log %(dir)s/nginx.log;
+events {}
+http {
+    log_format sent "$bytes_sent";
+    access_log %(log)s sent;
+    client_body_temp_path %(dir)s/nginx-body;
+    fastcgi_temp_path %(dir)s/nginx-fastcgi;
+    proxy_temp_path %(dir)s/nginx-proxy;
+    uwsgi_temp_path %(dir)s/nginx-uwsgi;
+    scgi_temp_path %(dir)s/nginx-scgi;
+    client_max_body_size 0;
+    keepalive_requests 1000000;
+    sendfile on;
+    tcp_nodelay on;
+    server {
+        listen 127.0.0.1:%(port)d;
+        root %(root)s;
+        location ~ ^/git(/.*)$ {
+            fastcgi_pass unix:%(gateway)s;
+            fastcgi_buffering off;
+            fastcgi_param SCRIPT_FILENAME /usr/lib/git-core/git-http-backend;
+            fastcgi_param GIT_PROJECT_ROOT %(root)s;
+            fastcgi_param GIT_HTTP_EXPORT_ALL 1;
+            fastcgi_param HOME %(dir)s;
+            fastcgi_param PATH_INFO $1;
+            fastcgi_param QUERY_STRING $query_string;
+            fastcgi_param REQUEST_METHOD $request_method;
+            fastcgi_param CONTENT_TYPE $content_type;
+            fastcgi_param CONTENT_LENGTH $content_length;
+            fastcgi_param REMOTE_ADDR $remote_addr;
+            fastcgi_param HTTP_GIT_PROTOCOL $http_git_protocol;
+            fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;
+        }
+    }
 }
-""" % {"root": root, "port": port, "dir": scratch.dir, "log": self.log})
-        self.process = subprocess.Popen(["lighttpd", "-D", "-f", conf], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        scratch.processes.append(self.process)
+""" % {"root": root, "port": port, "dir": scratch.dir, "log": self.log, "gateway": gateway})
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        for argv in (["fcgiwrap", "-c", "2", "-s", "unix:" + gateway],
+                     ["nginx", "-p", scratch.dir, "-e", scratch.path("nginx.log"), "-c", conf]):
+            scratch.processes.append(subprocess.Popen(argv, **quiet))
         self.url = "http://127.0.0.1:%d" % port
         for _ in range(200):
             try:
@@ -160,17 +183,13 @@ $HTTP["url"] =~ "^/git/" {
                 return
             except OSError:
                 time.sleep(0.05)
-        raise SystemExit("lighttpd does not start: see %s/lighttpd.log" % scratch.dir)
+        raise SystemExit("nginx does not start: see %s/nginx.log" % scratch.dir)
 
     def sent(self):
-        """Bytes so far; lighttpd writes its log when it is idle or told to."""
-        self.process.send_signal(signal.SIGHUP)
-        time.sleep(0.3)
-        try:
-            with open(self.log, encoding="ascii") as f:
-                return sum(int(line) for line in f if line.strip().isdigit())
-        except FileNotFoundError:
-            return 0
+        """Bytes so far; a line is written when a request ends, just after its client knows."""
+        time.sleep(0.1)
+        with open(self.log, encoding="ascii") as f:
+            return sum(int(line) for line in f)
 
 
 def anonymous(pid):
