@@ -7,11 +7,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "base/beneath.h"
 #include "slot/verify.h"
-#include "slot/walk.h"
+#include "slot/write.h"
 
-#define AHEAD 2 /* threads that ask for inodes before their turn */
+#define PARTS 4 /* threads */
 
 struct survey {
 	pthread_t thread;
@@ -26,100 +25,123 @@ struct survey {
 	struct slot_index index;
 };
 
-static int each(void *ctx, const struct walk_step *step, struct error *e)
-{
-	struct survey *s = ctx;
+/* --- one part of the manifest ----------------------------------------------------- */
 
-	if (atomic_load(&s->stop))
-		return err_set(e, E_INTERRUPTED, "not needed any more");
-	if (step->what != WALK_BOTH || step->index >= s->index.count)
-		return err_set(e, E_INPUT, "%s: not as it was sealed", step->path);
-	/* Of an h its first name tells: the same inode. */
-	if (step->entry->type == ENTRY_HARD
-			? s->index.items[step->index].inode != step->st.st_ino
-			: !slot_index_says(
-				  &s->index, step->index, step->entry, &step->st))
-		return err_set(e, E_INPUT, "%s: not as it was sealed", step->path);
-	return 0;
-}
-
-/* --- inodes on their way -------------------------------------------------------------
- */
-
-/* The part of a manifest whose inodes one thread asks for. */
-struct ahead {
+struct part {
 	pthread_t thread;
 	bool running;
-	const struct survey *survey;
-	int root;
-	struct bytes part;
+	struct survey *survey;
+	struct writer w; /* for the directories, nothing is written */
+	struct manifest_reader *reader;
+	struct bytes manifest; /* the whole */
+	size_t from;
+	size_t to;
+	uint64_t index; /* of the entry at `from` */
+	bool same;
 };
 
-/* The path of an entry's line that stands there as it is. */
-static bool plain_path(struct bytes line, char ret[PATH_BYTES_MAX + 1])
+/* Is this the line of an entry, not one about the entry above? */
+static bool is_entry(struct bytes line)
 {
-	const unsigned char *space =
-		line.size ? memrchr(line.data, ' ', line.size) : NULL;
-	size_t n = space ? (size_t)(line.data + line.size - space) - 1 : 0;
-
-	if (n == 0 || n > PATH_BYTES_MAX || strchr("+=", line.data[0]) ||
-		memchr(space, '\\', n))
-		return false;
-	memcpy(ret, space + 1, n);
-	ret[n] = '\0';
-	return true;
+	return line.size > 1 && line.data[1] == ' ' && !strchr("+=", line.data[0]);
 }
 
-static void *ask(void *ctx)
+/*
+ * As it was sealed, says its inode.  For names that came or went, a directory's own ctime
+ * tells.  Of an h its first name tells: the same inode.
+ */
+static bool is_same(struct part *p, const struct entry *entry, uint64_t index)
 {
-	const struct ahead *a = ctx;
-	char path[PATH_BYTES_MAX + 1];
-	struct bytes line;
-	size_t at = 0;
+	const struct slot_index *known = &p->survey->index;
+	const char *name;
+	struct stat st;
+	int dirfd;
 
-	while (manifest_line(a->part, &at, &line) && !atomic_load(&a->survey->stop)) {
-		autofd fd = -1;
+	if (path_within(entry->path, "lost+found"))
+		return true;
+	if (index >= known->count || writer_parent(&p->w, entry->path, &dirfd, &name, NULL) < 0 ||
+		fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (entry->type == ENTRY_HARD)
+		return known->items[index].inode == st.st_ino;
+	return slot_index_says(known, index, entry, &st);
+}
 
-		/* What comes of it, the survey itself will see. */
-		if (plain_path(line, path))
-			(void)beneath_open(
-				a->root, path, O_PATH | O_NOFOLLOW, 0, &fd, NULL);
+static void *run_part(void *ctx)
+{
+	struct part *p = ctx;
+	uint64_t index = p->index;
+	size_t at = p->from;
+
+	p->same = true;
+	while (p->same && at < p->to && !atomic_load(&p->survey->stop)) {
+		struct entry entry;
+		struct bytes line;
+		size_t start = at;
+
+		if (!manifest_line(p->manifest, &at, &line))
+			break;
+		if (is_entry(line))
+			p->same = manifest_at(p->reader, start, &entry, NULL) == 0 &&
+				  is_same(p, &entry, index++);
 	}
+	if (!p->same)
+		atomic_store(&p->survey->stop, true);
 	return NULL;
 }
 
-/* A disk answers several questions at a time sooner than one after the other: while the
- * survey begins at the beginning, others ask for what it will come to. */
-static void ask_ahead(
-	struct ahead *all, const struct survey *s, int root, struct bytes manifest)
-{
-	for (size_t i = 0; i < AHEAD; i++) {
-		size_t from = manifest.size / (AHEAD + 1) * (i + 1);
-		size_t to = i + 1 == AHEAD ? manifest.size
-					   : manifest.size / (AHEAD + 1) * (i + 2);
+/* --- all parts -------------------------------------------------------------------- */
 
-		all[i] = (struct ahead){ .survey = s,
-			.root = root,
-			.part = { manifest.data + from, to - from } };
-		all[i].running = pthread_create(&all[i].thread, NULL, ask, &all[i]) == 0;
+/* Cut the manifest where entries begin; false when it is none. */
+static bool cut(struct part *parts, struct survey *s, int root, struct bytes manifest)
+{
+	uint64_t index = 0;
+	struct bytes line;
+	size_t at = 0;
+	size_t n = 0;
+
+	if (!manifest_line(manifest, &at, &line))
+		return false;
+	for (size_t start = at; manifest_line(manifest, &at, &line); start = at) {
+		if (!is_entry(line))
+			continue;
+		if (n < PARTS && start >= manifest.size / PARTS * n) {
+			parts[n] = (struct part){ .survey = s, .manifest = manifest,
+				.from = start, .index = index };
+			writer_init(&parts[n].w, root);
+			parts[n].reader = manifest_reader_new(manifest);
+			if (n > 0)
+				parts[n - 1].to = start;
+			n++;
+		}
+		index++;
 	}
+	if (n > 0)
+		parts[n - 1].to = manifest.size;
+	return index == s->index.count;
 }
 
-/* --- the survey -----------------------------------------------------------------------
- */
-
-static int walk(struct survey *s, int root, struct bytes manifest)
+/* Several threads: a disk answers several questions at a time sooner than one after the
+ * other. */
+static bool ask_all(struct survey *s, int root, struct bytes manifest)
 {
-	struct ahead ahead[AHEAD];
-	int r;
+	struct part parts[PARTS] = { 0 };
+	bool same = cut(parts, s, root, manifest);
 
-	ask_ahead(ahead, s, root, manifest);
-	r = walk_slot(root, manifest, each, s, NULL);
-	atomic_store(&s->stop, true);
-	for (size_t i = 0; i < AHEAD; i++)
-		if (ahead[i].running)
-			(void)pthread_join(ahead[i].thread, NULL);
-	return r;
+	for (size_t i = 0; same && i < PARTS; i++)
+		if (parts[i].reader)
+			parts[i].running = pthread_create(&parts[i].thread, NULL,
+						   run_part, &parts[i]) == 0;
+	for (size_t i = 0; i < PARTS; i++) {
+		if (parts[i].running)
+			(void)pthread_join(parts[i].thread, NULL);
+		if (!parts[i].reader)
+			continue;
+		same = same && parts[i].running && parts[i].same;
+		manifest_reader_free(parts[i].reader);
+		writer_release(&parts[i].w);
+	}
+	return same && !atomic_load(&s->stop);
 }
 
 static void look(struct survey *s, int root)
@@ -133,7 +155,7 @@ static void look(struct survey *s, int root)
 	if (slot_index_load(s->state_dirfd, s->slot->name, &s->key, &s->index, NULL) < 0)
 		return;
 	s->same = digest_equal(&s->index.stamp, &s->key.stamp) &&
-		  walk(s, root, manifest) == 0;
+		  ask_all(s, root, manifest);
 	slot_index_release(&s->index);
 }
 
