@@ -32,6 +32,10 @@ static const struct verb {
 		"REV" },
 	{ "export", verb_export,
 		"a release as a tar that loses nothing  [--repo DIR] [-o FILE] REV" },
+	{ "publish", verb_publish,
+		"release streams for a static web server\n"
+		"            --to DIR [--from REV]... [--last N] [--level L] [--keep N]\n"
+		"            [--channel C] [--repo DIR] REV" },
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

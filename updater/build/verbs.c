@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "build/commit.h"
 #include "build/export.h"
+#include "build/publish.h"
+#include "build/stream-write.h"
 #include "build/verify.h"
 
 /* getopt has said what is wrong; this says what would be right. */
@@ -295,4 +297,118 @@ int verb_export(struct term *t, int argc, char **argv, struct error *e)
 	if (file)
 		return export_file(repo, &id, file, &t->progress, e);
 	return export_release(repo, &id, STDOUT_FILENO, &t->progress, e);
+}
+
+/* --- publish ---------------------------------------------------------------------- */
+
+#define PUBLISH_USAGE                                                                    \
+	"publish --to DIR [--from REV]... [--last N] [--level L] [--keep N] "            \
+	"[--channel C] [--repo DIR] REV"
+#define FROM_MAX 64
+
+struct publish_args {
+	struct publish_options o;
+	const char *repo;
+	const char *from[FROM_MAX];
+};
+
+static int number(const char *value, unsigned min, unsigned max, const char *option,
+	unsigned *ret, struct error *e)
+{
+	uint64_t n;
+
+	if (!text_u64(value, strlen(value), max, &n) || n < min)
+		return err_set(e, E_USAGE, "--%s %.40s: not a number from %u to %u",
+			option, value, min, max);
+	*ret = (unsigned)n;
+	return 0;
+}
+
+static int publish_option(
+	struct publish_args *a, int c, const char *value, struct error *e)
+{
+	unsigned level = 0;
+	int r;
+
+	switch (c) {
+	case 't':
+		a->o.to = value;
+		return 0;
+	case 'r':
+		a->repo = value;
+		return 0;
+	case 'c':
+		a->o.channel = value;
+		return 0;
+	case 'f':
+		if (a->o.n_from == FROM_MAX)
+			return err_set(e, E_USAGE, "more than %d --from", FROM_MAX);
+		a->from[a->o.n_from++] = value;
+		return 0;
+	case 'n':
+		return number(value, 0, CATALOG_STREAMS_MAX / 2, "last", &a->o.last, e);
+	case 'k':
+		return number(value, 1, UINT32_MAX, "keep", &a->o.keep, e);
+	case 'l':
+		r = number(value, 1, STREAM_LEVEL_MAX, "level", &level, e);
+		a->o.level = (int)level;
+		return r;
+	default:
+		return usage(PUBLISH_USAGE, e);
+	}
+}
+
+static void print_published(const struct publish_sums *sums)
+{
+	char hex[OID_HEX_MAX];
+	char bytes[TEXT_SIZE_MAX];
+
+	oid_hex(&sums->commit, hex);
+	text_size(sums->bytes, bytes);
+	(void)printf("channel  ");
+	term_foreign(stdout, sums->channel);
+	(void)printf("\ncommit   %s\nserial   %" PRIu64
+		     "\nstreams  %zu made (%s), %zu there already\n",
+		hex, sums->serial, sums->made, bytes, sums->kept);
+	if (sums->pruned > 0)
+		(void)printf("pruned   %zu releases\n", sums->pruned);
+}
+
+int verb_publish(struct term *t, int argc, char **argv, struct error *e)
+{
+	static const struct option options[] = {
+		{ "to", required_argument, NULL, 't' },
+		{ "from", required_argument, NULL, 'f' },
+		{ "last", required_argument, NULL, 'n' },
+		{ "level", required_argument, NULL, 'l' },
+		{ "keep", required_argument, NULL, 'k' },
+		{ "channel", required_argument, NULL, 'c' },
+		{ "repo", required_argument, NULL, 'r' },
+		{ 0 },
+	};
+	struct publish_args a = { .o = { .level = STREAM_LEVEL_DEFAULT,
+					  .progress = &t->progress } };
+	autogit(git_repository) repo = NULL;
+	struct publish_sums sums = { 0 };
+	int c;
+	int r;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		r = publish_option(&a, c, optarg, e);
+		if (r < 0)
+			return r;
+	}
+	if (!a.o.to || argc - optind != 1)
+		return usage(PUBLISH_USAGE, e);
+	a.o.from = a.from;
+	a.o.rev = argv[optind];
+	r = repo_open(a.repo, &repo, e);
+	if (r == 0)
+		r = publish(repo, &a.o, &sums, e);
+	if (r < 0)
+		return r;
+	term_settle(t);
+	print_published(&sums);
+	free(sums.channel);
+	return 0;
 }

@@ -9,5 +9,6 @@ int verb_init(struct term *t, int argc, char **argv, struct error *e);
 int verb_commit(struct term *t, int argc, char **argv, struct error *e);
 int verb_verify(struct term *t, int argc, char **argv, struct error *e);
 int verb_export(struct term *t, int argc, char **argv, struct error *e);
+int verb_publish(struct term *t, int argc, char **argv, struct error *e);
 
 #endif

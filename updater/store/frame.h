@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/le.h"
 #include "store/protocol.h"
 
 /* `type` is whatever the other side sent: not always a value of enum frame_type. */
@@ -46,11 +47,6 @@ int frame_send(
 int frame_writev(int fd, struct iovec *iov, int n, struct error *e);
 
 void frame_head(unsigned char out[FRAME_HEAD], enum frame_type type, size_t size);
-
-void le32_put(unsigned char *p, uint32_t v);
-void le64_put(unsigned char *p, uint64_t v);
-uint32_t le32_get(const unsigned char *p);
-uint64_t le64_get(const unsigned char *p);
 
 /* What a WANT frame says.  `path` is borrowed and not terminated. */
 struct want_head {
