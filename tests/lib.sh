@@ -189,6 +189,47 @@ serve() {
 	wait_for 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
 }
 
+# serve_files DIR: nginx on loopback, files alone, as they would be served to a fleet; sets
+# FILES_URL, FILES_PID and the log FILES_LOG: a line a request, "status bytes-of-body uri".
+serve_files() {
+	local port
+	port=$(free_port)
+	FILES_LOG=$S/files-$port.log
+	mkdir -p "$S/nginx-$port"
+	cat >"$S/nginx-$port/conf" <<-CONF
+		user root;
+		daemon off;
+		worker_processes 1;
+		pid $S/nginx-$port/pid;
+		error_log $S/nginx-$port/error.log;
+		events { worker_connections 2048; }
+		http {
+			log_format plain '\$status \$body_bytes_sent \$request_uri';
+			access_log $FILES_LOG plain;
+			client_body_temp_path $S/nginx-$port/body;
+			fastcgi_temp_path $S/nginx-$port/fastcgi;
+			proxy_temp_path $S/nginx-$port/proxy;
+			uwsgi_temp_path $S/nginx-$port/uwsgi;
+			scgi_temp_path $S/nginx-$port/scgi;
+			sendfile on;
+			keepalive_requests 1000000;
+			server { listen 127.0.0.1:$port; root $1; }
+		}
+	CONF
+	nginx -p "$S/nginx-$port" -e "$S/nginx-$port/error.log" -c "$S/nginx-$port/conf" &
+	FILES_PID=$!
+	started $FILES_PID
+	# shellcheck disable=SC2034  # for whoever has sourced this
+	FILES_URL=http://127.0.0.1:$port
+	wait_for 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+}
+
+# sent: bytes of all bodies so far, once the log is still.
+sent() {
+	sleep 0.15
+	awk '{s += $2} END {printf "%.0f", s}' "$FILES_LOG"
+}
+
 # --- the builder ----------------------------------------------------------------------
 
 # repository: a bare one for releases at $S/srv/os.git.
@@ -204,6 +245,13 @@ commit() {
 	git --git-dir="$S/srv/os.git" osupdate commit --branch "${BRANCH:-stable}" \
 		--product "${PRODUCT:-kiosk-amd64}" --version "$version" \
 		--key "$S/keys/${KEY:-builder}" "$@" "$source"
+}
+
+# publish REV [OPTION…]: release streams for a static server, in $S/www.
+publish() {
+	local rev=$1
+	shift
+	git osupdate publish --repo "$S/srv/os.git" --to "$S/www" --channel stable "$@" "$rev"
 }
 
 # --- the device -----------------------------------------------------------------------
@@ -227,7 +275,7 @@ device() {
 configure() {
 	{
 		echo "[update]"
-		echo "url = ${REPO_URL:-$URL/os.git}"
+		[ -n "${NO_GIT:-}" ] || echo "url = ${REPO_URL:-$URL/os.git}"
 		echo "channel = stable"
 		echo "product = kiosk-amd64"
 		# This machine was powered on long before any "boot" of a test.

@@ -224,6 +224,15 @@ static void on_wants(const struct frame *first)
 	answer(wants, n);
 }
 
+static void room(uint32_t wants, unsigned char paths)
+{
+	unsigned char payload[5];
+
+	le32_put(payload, wants);
+	payload[4] = paths;
+	say(FRAME_ROOM, (struct bytes){ payload, is("room-short") ? 4 : 5 });
+}
+
 /* Scripts that do the same whatever is asked.  False: answer the question. */
 static bool misbehave(void)
 {
@@ -315,6 +324,8 @@ int main(void)
 			on_log(&f);
 		else if (f.type == FRAME_MANIFEST)
 			on_manifest();
+		else if (f.type == FRAME_WANTS)
+			room(is("room-none") ? 0 : FRAME_BATCH, 1);
 		else if (f.type == FRAME_WANT)
 			on_wants(&f);
 		say(FRAME_DONE, nothing);

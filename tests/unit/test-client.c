@@ -302,9 +302,11 @@ Test(client, store_directory_of_another_number_becomes_the_users)
 	cr_assert_eq(mkdirat(state, "store/git", 0700), 0);
 	cr_assert_eq(symlinkat("/nowhere", state, "store/git/link"), 0);
 	for (size_t i = 0; i < 3; i++) {
-		static const char *const paths[] = { "store", "store/git", "store/git/link" };
+		static const char *const paths[] = { "store", "store/git",
+			"store/git/link" };
 
-		cr_assert_eq(fchownat(state, paths[i], 12345, 12345, AT_SYMLINK_NOFOLLOW), 0);
+		cr_assert_eq(
+			fchownat(state, paths[i], 12345, 12345, AT_SYMLINK_NOFOLLOW), 0);
 	}
 	cr_assert_eq(open_with("fine", 20000, NULL, &s, &e), 0, "%s", e.text);
 	cr_assert_eq(fstatat(state, "store", &st, AT_SYMLINK_NOFOLLOW), 0);
@@ -321,7 +323,7 @@ Test(client, store_runs_as_the_user_in_its_directory_with_nothing_else)
 	struct error e = { 0 };
 	struct stat st;
 	autofree char *want =
-		xasprintf("store uid=%u gid=%u fds=4 sid=1 home=unset umask=77",
+		xasprintf("store uid=%u gid=%u fds=5 sid=1 home=unset umask=77",
 			user->pw_uid, user->pw_gid);
 
 	cr_assert_eq(store_release(s, "channel:stable", &r, &e), 0, "%s", e.text);
@@ -516,10 +518,24 @@ static int end_content(void *ctx, struct error *e)
 	return 0;
 }
 
+static void name_content(void *ctx, uint32_t n, struct buf *ret)
+{
+	(void)ctx;
+	buf_addf(ret, "usr/f\n%u", n);
+	if (n % 3 == 0)
+		for (int i = 0; i < 3000; i++)
+			buf_adds(ret, "x");
+}
+
 static int get_contents(const char *script, struct receiver *r, struct error *e)
 {
 	autostore s = start(script);
-	struct contents c = { next_want, begin_content, take_data, end_content, r };
+	struct contents c = { .next = next_want,
+		.begin = begin_content,
+		.data = take_data,
+		.end = end_content,
+		.name = name_content,
+		.ctx = r };
 	struct oid tip;
 	int result = store_contents(s, &id, &c, e);
 	struct error later;

@@ -139,6 +139,14 @@ static int one_end(void *ctx, struct error *e)
 	return 0;
 }
 
+static void one_name(void *ctx, uint32_t id, struct buf *ret)
+{
+	const struct one_content *one = ctx;
+
+	(void)id;
+	buf_adds(ret, one->entry->path);
+}
+
 static int from_store(struct device *d, const struct found *f, const struct entry *entry,
 	struct buf *out, struct error *e)
 {
@@ -147,6 +155,7 @@ static int from_store(struct device *d, const struct found *f, const struct entr
 		.begin = one_begin,
 		.data = one_data,
 		.end = one_end,
+		.name = one_name,
 		.ctx = &one };
 	struct store *store;
 	int r = device_store(d, &store, e);

@@ -8,6 +8,7 @@
 #include "cmd/cli.h"
 #include "cmd/deployed.h"
 #include "cmd/reboot.h"
+#include "update/forecast.h"
 #include "update/offer.h"
 #include "update/policy.h"
 #include "update/unattended.h"
@@ -27,18 +28,35 @@ static void print_candidate(FILE *f, const struct release_ref *ref)
 		ref->version, ref->serial, hex);
 }
 
-/* Is the tip here already?  Then it can be judged without a download. */
+/* What an update would download, where that can be known. */
+static int print_forecast(
+	FILE *f, struct device *d, const struct release *rel, struct error *e)
+{
+	char shown[TEXT_SIZE_MAX];
+	uint64_t bytes;
+	int r = forecast_update(d, rel, &bytes, e);
+
+	if (r <= 0)
+		return r;
+	text_size(bytes, shown);
+	(void)fprintf(f, "to download: %" PRIu64 " bytes (%s)\n", bytes, shown);
+	return 0;
+}
+
+/* Is the tip's commit here already?  Then it can be judged without a download. */
 static int judge_tip(
 	struct cli *cli, struct device *d, const struct oid *tip, struct error *e)
 {
+	FILE *f = output_words(&cli->output);
 	autorelease rel = NULL;
 	char hex[OID_HEX_MAX];
 	int r;
 
 	oid_hex(tip, hex);
-	r = offer_named(d, hex, false, &rel, e);
+	r = d->config.stream ? offer_local(d, &rel, e)
+			     : offer_named(d, hex, false, &rel, e);
 	if (r == E_NOTFOUND) {
-		(void)fprintf(output_words(&cli->output),
+		(void)fprintf(f,
 			"channel %s offers commit %.12s, not fetched yet: `osupdate "
 			"fetch` "
 			"downloads and verifies it\n",
@@ -47,9 +65,10 @@ static int judge_tip(
 	}
 	if (r == 0)
 		r = offer_judge(d, rel, e);
-	if (r == 0)
-		print_candidate(output_words(&cli->output), &d->state.candidate);
-	return r;
+	if (r < 0)
+		return r;
+	print_candidate(f, &d->state.candidate);
+	return print_forecast(f, d, rel, e);
 }
 
 int verb_check(struct cli *cli, int argc, char **argv, struct error *e)

@@ -12,6 +12,7 @@
 
 #include "base/beneath.h"
 #include "slot/fill.h"
+#include "slot/part.h"
 #include "slot/tree.h"
 #include "slot/write.h"
 
@@ -47,23 +48,27 @@ static int unseal(int root, struct error *e)
 	return syncfs(root) < 0 ? err_sys(e, "syncfs") : 0;
 }
 
-static int remove_all(struct apply *a, struct error *e)
+/* `parts`: only what is left of files that were begun before, which were of use so far.
+ */
+static int remove_all(struct apply *a, bool parts, struct error *e)
 {
 	const struct buf *removals = &a->plan->removals;
 
-	for (size_t at = 0; at < removals->size;) {
+	for (size_t at = 0, n; at < removals->size; at += n) {
 		const char *p = removals->data + at;
 		const char *name;
 		int dirfd;
 		int r = check_stop(a, e);
 
+		n = strlen(p) + 1;
+		if (part_is(p) != parts)
+			continue;
 		if (r == 0)
 			r = writer_parent(&a->w, p, &dirfd, &name, e);
 		if (r == 0)
-			r = tree_remove(dirfd, name, e);
+			r = tree_remove(dirfd, name, e); /* if it has not become a file */
 		if (r < 0)
 			return err_prefix(e, r, "%s", p);
-		at += strlen(p) + 1;
 	}
 	writer_release(&a->w);
 	a->sums->removed = a->plan->removed;
@@ -264,11 +269,13 @@ int apply_run(const struct install *in, int root, const struct plan *plan,
 	if (!in->repair)
 		r = unseal(root, e);
 	if (r == 0)
-		r = remove_all(&a, e);
+		r = remove_all(&a, false, e);
 	if (r == 0)
 		r = make_all(&a, e);
 	if (r == 0)
 		r = fill_fetch(a.fill, e);
+	if (r == 0)
+		r = remove_all(&a, true, e);
 	if (r == 0)
 		r = link_all(&a, e);
 	if (r == 0)

@@ -13,7 +13,9 @@
 #include "base/io.h"
 #include "slot/compare.h"
 #include "slot/flush.h"
+#include "slot/part.h"
 #include "slot/source.h"
+#include "slot/tree.h"
 
 #define COPY_SIZE (256 * 1024)
 #define WHOLE	  UINT32_MAX
@@ -37,6 +39,7 @@ struct fill {
 	struct writer *w;
 	struct install_sums *sums;
 	struct sources *sources;	   /* opened at the first need */
+	struct sources *bases;		   /* of all contents, opened likewise */
 	struct manifest_reader *asking;	   /* for `next` … */
 	struct manifest_reader *receiving; /* … and for what comes */
 	struct spool jobs;		   /* struct job */
@@ -75,6 +78,7 @@ void fill_free(struct fill *f)
 	if (!f)
 		return;
 	sources_close(f->sources);
+	sources_close(f->bases);
 	manifest_reader_free(f->asking);
 	manifest_reader_free(f->receiving);
 	cleanup_fd(&f->sink.fd);
@@ -182,6 +186,15 @@ static int note_stat(struct fill *f, int fd, uint64_t index, struct error *e)
 	return 0;
 }
 
+static void temp_name(const struct fill *f, const struct entry *entry, uint64_t index,
+	char ret[TEMP_NAME_MAX])
+{
+	if (entry->n_pieces > 0)
+		part_name(entry, ret);
+	else
+		writer_temp(f->w, index, ret);
+}
+
 /* All contents are there: metadata, and into place. */
 static int finish(struct fill *f, int fd, uint64_t index, const struct entry *entry,
 	struct error *e)
@@ -193,7 +206,7 @@ static int finish(struct fill *f, int fd, uint64_t index, const struct entry *en
 
 	if (r < 0)
 		return r;
-	writer_temp(f->w, index, temp);
+	temp_name(f, entry, index, temp);
 	r = check_whole(f, dirfd, temp, entry, e);
 	if (r == 0)
 		r = write_file_meta(fd, entry, e);
@@ -214,7 +227,10 @@ static int create(struct fill *f, const struct entry *entry, uint64_t index, int
 	int dirfd;
 	int r = writer_parent(f->w, entry->path, &dirfd, &name, e);
 
-	writer_temp(f->w, index, temp);
+	temp_name(f, entry, index, temp);
+	/* A part from before is of no use where the whole is at hand. */
+	if (r == 0 && entry->n_pieces > 0)
+		r = tree_remove(dirfd, temp, e);
 	return r < 0 ? r : write_create(dirfd, temp, ret_fd, e);
 }
 
@@ -243,7 +259,7 @@ static int discard(
 	int dirfd;
 	int r = writer_parent(f->w, entry->path, &dirfd, &name, e);
 
-	writer_temp(f->w, index, temp);
+	temp_name(f, entry, index, temp);
 	if (r == 0 && unlinkat(dirfd, temp, 0) < 0)
 		r = err_sys(e, "remove");
 	return r;
@@ -251,20 +267,24 @@ static int discard(
 
 /* --- one file --------------------------------------------------------------------- */
 
+/* `old`: the file may hold some of it from before. */
 static int fill_piece(struct fill *f, int fd, const struct piece *piece, uint64_t offset,
-	bool *ret_right, struct error *e)
+	bool old, bool *ret_right, struct error *e)
 {
 	autofd found = -1;
 	uint64_t at;
-	int r;
+	int r = 0;
 
-	*ret_right = false;
-	if (find_source(f, &piece->digest, &found, &at) == 0)
-		return 0;
-	r = fill_local(
-		f, fd, offset, found, at, piece->size, &piece->digest, ret_right, e);
+	*ret_right = old && part_has(fd, piece, offset);
+	if (*ret_right)
+		return report(f, piece->size, e);
+	if (find_source(f, &piece->digest, &found, &at) == 1) {
+		r = fill_local(f, fd, offset, found, at, piece->size, &piece->digest,
+			ret_right, e);
+		old = true;
+	}
 	/* What a wrong copy left would shine through the holes of the right one. */
-	if (r == 0 && !*ret_right &&
+	if (r == 0 && !*ret_right && old &&
 		fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
 			(off_t)piece->size) < 0)
 		r = err_sys(e, "punch hole");
@@ -272,14 +292,14 @@ static int fill_piece(struct fill *f, int fd, const struct piece *piece, uint64_
 }
 
 static int fill_pieces(struct fill *f, int fd, const struct entry *entry, uint64_t index,
-	struct error *e)
+	bool old, struct error *e)
 {
 	struct pieced p = { .index = (uint32_t)index };
 	uint64_t offset = 0;
 
 	for (uint32_t i = 0; i < entry->n_pieces; i++) {
 		bool right;
-		int r = fill_piece(f, fd, &entry->pieces[i], offset, &right, e);
+		int r = fill_piece(f, fd, &entry->pieces[i], offset, old, &right, e);
 
 		if (r == 0 && !right) {
 			r = note_job(f, index, offset, i, e);
@@ -319,12 +339,13 @@ static int fill_from_store(
 	struct fill *f, const struct entry *entry, uint64_t index, struct error *e)
 {
 	autofd fd = -1;
+	bool old;
 	int r;
 
 	if (entry->n_pieces == 0)
 		return note_job(f, index, 0, WHOLE, e);
-	r = create(f, entry, index, &fd, e);
-	return r < 0 ? r : fill_pieces(f, fd, entry, index, e);
+	r = part_open(f->w, entry, &fd, &old, e);
+	return r < 0 ? r : fill_pieces(f, fd, entry, index, old, e);
 }
 
 int fill_file(struct fill *f, const struct entry *entry, uint64_t index, bool local,
@@ -383,7 +404,7 @@ static int open_pieced(struct fill *f, int *ret_fd, struct error *e)
 
 	if (r < 0)
 		return r;
-	writer_temp(f->w, f->job->index, temp);
+	part_name(&f->entry, temp);
 	return beneath_open(dirfd, temp, O_WRONLY, 0, ret_fd, e);
 }
 
@@ -461,10 +482,46 @@ static int end(void *ctx, struct error *e)
 	return r < 0 ? err_prefix(e, r, "%s", f->entry.path) : 0;
 }
 
+static void name(void *ctx, uint32_t id, struct buf *ret)
+{
+	struct fill *f = ctx;
+	struct entry entry;
+
+	if (id < f->n_jobs &&
+		manifest_at(f->asking, f->plan->offsets[job_at(f, id)->index], &entry,
+			NULL) == 0)
+		buf_adds(ret, entry.path);
+}
+
+/* What a stream's contents are made from: of either slot, checked before it is used. */
+static int base(void *ctx, const struct digest *digest, uint32_t size,
+	unsigned char *into, struct error *e)
+{
+	struct fill *f = ctx;
+	struct digest found;
+	autofd fd = -1;
+	uint64_t at;
+
+	(void)e;
+	if (!f->bases)
+		f->bases = sources_open_all(f->in, f->w->root);
+	if (sources_find(f->bases, digest, &fd, &at) == 0 ||
+		io_pread_full(fd, into, size, at, NULL) < 0)
+		return 0;
+	found = digest_of((struct bytes){ into, size });
+	return digest_equal(&found, digest);
+}
+
 int fill_fetch(struct fill *f, struct error *e)
 {
 	const struct contents c = {
-		.next = next, .begin = begin, .data = data, .end = end, .ctx = f
+		.next = next,
+		.begin = begin,
+		.data = data,
+		.end = end,
+		.name = name,
+		.base = base,
+		.ctx = f,
 	};
 
 	if (f->n_jobs == 0)

@@ -38,6 +38,7 @@ struct sources {
 	struct from from[FROM_COUNT];
 	struct spool table; /* struct item: open addressing, a power of two, half full */
 	size_t size;
+	bool all; /* what is found goes into the table, wanted or not */
 };
 
 static uint64_t key_of(const struct digest *d)
@@ -91,10 +92,8 @@ static size_t each_wanted(
 	return n;
 }
 
-static bool make_table(
-	struct sources *s, const struct install *in, const struct plan *plan)
+static bool make_table(struct sources *s, const struct install *in, size_t n)
 {
-	size_t n = each_wanted(in, plan, NULL);
 	size_t size = 64;
 
 	while (size < 2 * n)
@@ -103,7 +102,6 @@ static bool make_table(
 			      size * sizeof(struct item), NULL) < 0)
 		return false;
 	s->size = size;
-	(void)each_wanted(in, plan, s);
 	return true;
 }
 
@@ -142,6 +140,8 @@ static void found(
 {
 	struct item *item = item_of(s, key);
 
+	if (s->all && !item->used)
+		*item = (struct item){ .key = key, .used = true };
 	if (item->used && item->entry == 0) {
 		item->entry = entry;
 		item->offset = offset;
@@ -202,15 +202,49 @@ static int open_booted(const struct install *in)
 	return root;
 }
 
-struct sources *sources_open(
-	const struct install *in, const struct plan *plan, int target)
+static struct sources *open_slots(const struct install *in, int target)
 {
 	struct sources *s = xcalloc(1, sizeof(*s));
 
 	open_from(&s->from[FROM_BOOTED], open_booted(in));
 	open_from(&s->from[FROM_TARGET], target);
+	return s;
+}
+
+struct sources *sources_open(
+	const struct install *in, const struct plan *plan, int target)
+{
+	struct sources *s = open_slots(in, target);
+
 	if ((s->from[FROM_BOOTED].reader || s->from[FROM_TARGET].reader) &&
-		make_table(s, in, plan)) {
+		make_table(s, in, each_wanted(in, plan, NULL))) {
+		(void)each_wanted(in, plan, s);
+		search(s, FROM_BOOTED);
+		search(s, FROM_TARGET);
+	}
+	return s;
+}
+
+/* Files and pieces that a manifest lists. */
+static size_t count_contents(struct bytes map)
+{
+	struct bytes line;
+	size_t at = 0;
+	size_t n = 0;
+
+	while (manifest_line(map, &at, &line))
+		n += line.size > 1 && (line.data[0] == 'f' || line.data[0] == '+');
+	return n;
+}
+
+struct sources *sources_open_all(const struct install *in, int target)
+{
+	struct sources *s = open_slots(in, target);
+
+	s->all = true;
+	if (make_table(s, in,
+		    count_contents(s->from[FROM_BOOTED].map) +
+			    count_contents(s->from[FROM_TARGET].map))) {
 		search(s, FROM_BOOTED);
 		search(s, FROM_TARGET);
 	}

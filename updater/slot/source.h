@@ -17,6 +17,8 @@ struct sources;
  */
 struct sources *sources_open(
 	const struct install *in, const struct plan *plan, int target);
+/* For anything those slots hold: what a new content is made from may be any old one. */
+struct sources *sources_open_all(const struct install *in, int target);
 void sources_close(struct sources *s);
 
 /*

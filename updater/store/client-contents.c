@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Streaming contents from the store process: see client.h.  Wants go out in batches,
- * two of them at a time, so that the store never waits for us; what comes back must be
- * one of the wants of the batch that is being answered, once, in its exact size.
+ * Streaming contents from the store process: see client.h.  Wants go out in batches as
+ * large as the store likes them, two of them at a time, so that the store never waits for
+ * us; what comes back must be one of the wants of the batch that is being answered, once,
+ * in its exact size.
  */
 #include "store/client-internal.h"
 
 #include "base/text.h"
 
 #define REASON_SHOWN_MAX 200 /* bytes of what the store says */
-#define PATH_SHOWN_MAX   150 /* each may become four */
+#define PATH_SHOWN_MAX	 150 /* each may become four */
+#define PATH_SENT_MAX	 (FRAME_MAX - WANT_HEAD)
+#define BASE_ITEM	 (DIGEST_SIZE + 4) /* of NEED_BASE */
 
 struct pending {
 	uint32_t id;
-	uint64_t size;
-	size_t path; /* offset in batch.paths */
 	bool answered;
+	uint64_t size;
 };
 
 struct batch {
-	struct pending wants[FRAME_BATCH];
+	struct pending *wants; /* ids ascending */
 	size_t n;
+	size_t cap;
 	size_t left; /* not yet answered */
-	struct buf paths;  /* each with its NUL */
-	struct buf frames; /* as they will be sent */
 };
 
 struct stream {
@@ -32,10 +33,12 @@ struct stream {
 	const struct contents *c;
 	struct batch batches[2];
 	struct batch *current; /* the one that is being answered */
-	bool exhausted; /* `next` has said so */
+	bool exhausted;	       /* `next` has said so */
+	uint32_t room;	       /* WANTs at a time */
+	bool paths;	       /* … with their paths */
 };
 
-static void add_want(struct batch *b, const struct want *w)
+static void put_want(struct stream *st, struct batch *b, const struct want *w)
 {
 	unsigned char head[WANT_HEAD];
 
@@ -43,12 +46,11 @@ static void add_want(struct batch *b, const struct want *w)
 				    .is_piece = w->is_piece,
 				    .digest = w->digest,
 				    .size = w->size });
-	b->wants[b->n++] =
-		(struct pending){ .id = w->id, .size = w->size, .path = b->paths.size };
+	ARRAY_GROW(b->wants, b->n, b->cap);
+	b->wants[b->n++] = (struct pending){ .id = w->id, .size = w->size };
 	b->left++;
-	buf_add(&b->paths, w->path, strlen(w->path) + 1);
-	frame_put(&b->frames, FRAME_WANT, (struct bytes){ head, sizeof(head) },
-		bytes_of(w->path));
+	frame_put(&st->s->out, FRAME_WANT, (struct bytes){ head, sizeof(head) },
+		st->paths ? bytes_of(w->path) : (struct bytes){ 0 });
 }
 
 /* Fill `b` from the caller and send it; b->n is 0 when there was nothing more. */
@@ -56,10 +58,7 @@ static int send_batch(struct stream *st, struct batch *b, struct error *e)
 {
 	b->n = 0;
 	b->left = 0;
-	buf_reset(&b->paths);
-	buf_reset(&b->frames);
-	while (!st->exhausted && b->n < FRAME_BATCH &&
-		b->frames.size < FRAME_BATCH_BYTES) {
+	while (!st->exhausted && b->n < st->room) {
 		struct want w;
 		int r = st->c->next(st->c->ctx, &w, e);
 
@@ -69,13 +68,12 @@ static int send_batch(struct stream *st, struct batch *b, struct error *e)
 			st->exhausted = true;
 			break;
 		}
-		if (strlen(w.path) > FRAME_MAX - WANT_HEAD)
+		if (strlen(w.path) > PATH_SENT_MAX)
 			return err_set(e, E_INPUT, "a path of %zu bytes", strlen(w.path));
-		add_want(b, &w);
+		put_want(st, b, &w);
 	}
 	if (b->n == 0)
 		return 0;
-	buf_add(&st->s->out, b->frames.data, b->frames.size);
 	return client_ask(st->s, FRAME_WANT_END,
 		(struct bytes){ st->commit->b, OID_SIZE }, (struct bytes){ 0 }, e);
 }
@@ -83,25 +81,35 @@ static int send_batch(struct stream *st, struct batch *b, struct error *e)
 /* Mark the want `id` answered; NULL when it is none of the current batch. */
 static const struct pending *answer(struct batch *b, uint32_t id)
 {
-	for (size_t i = 0; i < b->n; i++) {
-		if (b->wants[i].id != id)
-			continue;
-		if (b->wants[i].answered)
-			return NULL;
-		b->wants[i].answered = true;
-		b->left--;
-		return &b->wants[i];
+	size_t low = 0;
+	size_t high = b->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (b->wants[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	if (low == b->n || b->wants[low].id != id || b->wants[low].answered)
+		return NULL;
+	b->wants[low].answered = true;
+	b->left--;
+	return &b->wants[low];
 }
 
 /* E_REMOTE about one want: "PATH: what: why". */
 static int want_error(const struct stream *st, const struct pending *p, const char *what,
 	struct bytes why, struct error *e)
 {
-	struct bytes path = bytes_of(st->current->paths.data + p->path);
+	autobuf name = { 0 };
 	autobuf text = { 0 };
+	struct bytes path;
 
+	buf_add(&name, "", 0);
+	st->c->name(st->c->ctx, p->id, &name);
+	path = buf_bytes(&name);
 	if (why.size > REASON_SHOWN_MAX)
 		why.size = REASON_SHOWN_MAX;
 	/* The end of a very long path tells more, and leaves room for the reason. */
@@ -159,6 +167,35 @@ static int take_missing(struct stream *st, const struct frame *f, struct error *
 		(struct bytes){ f->payload.data + 4, f->payload.size - 4 }, e);
 }
 
+/* Put the bases the store asks for into the shared memory, if the caller has them. */
+static int take_need_base(struct stream *st, const struct frame *f, struct error *e)
+{
+	unsigned char there = 0;
+	uint64_t size = 0;
+	int r = 0;
+
+	if (f->payload.size == 0 || f->payload.size % BASE_ITEM != 0 || !st->s->base)
+		return client_refuse(st->s, f, e);
+	for (size_t at = 0; at < f->payload.size; at += BASE_ITEM)
+		size += le32_get(f->payload.data + at + DIGEST_SIZE);
+	if (size > BASE_MAX)
+		return client_refuse(st->s, f, e);
+	r = st->c->base ? 1 : 0;
+	for (size_t at = 0, done = 0; r == 1 && at < f->payload.size; at += BASE_ITEM) {
+		uint32_t n = le32_get(f->payload.data + at + DIGEST_SIZE);
+		struct digest d;
+
+		memcpy(d.b, f->payload.data + at, DIGEST_SIZE);
+		r = st->c->base(st->c->ctx, &d, n, st->s->base + done, e);
+		done += n;
+	}
+	if (r < 0)
+		return r;
+	there = r == 1;
+	return client_ask(
+		st->s, FRAME_BASE, (struct bytes){ &there, 1 }, (struct bytes){ 0 }, e);
+}
+
 /* Read the answer to the current batch up to its DONE. */
 static int take_batch(struct stream *st, struct error *e)
 {
@@ -172,6 +209,8 @@ static int take_batch(struct stream *st, struct error *e)
 			r = take_content(st, &f, e);
 		else if (f.type == FRAME_MISSING)
 			r = take_missing(st, &f, e);
+		else if (f.type == FRAME_NEED_BASE)
+			r = take_need_base(st, &f, e);
 		else if (f.type == FRAME_DONE && st->current->left == 0)
 			return 0;
 		else
@@ -181,9 +220,33 @@ static int take_batch(struct stream *st, struct error *e)
 	}
 }
 
+/* How many wants the store likes to have at a time. */
+static int ask_room(struct stream *st, struct error *e)
+{
+	struct frame f;
+	int r = client_ask(st->s, FRAME_WANTS, (struct bytes){ st->commit->b, OID_SIZE },
+		(struct bytes){ 0 }, e);
+
+	if (r == 0)
+		r = client_answer(st->s, &f, e);
+	if (r < 0)
+		return r;
+	if (f.type != FRAME_ROOM || f.payload.size != 5)
+		return client_refuse(st->s, &f, e);
+	st->room = le32_get(f.payload.data);
+	st->paths = f.payload.data[4] != 0;
+	if (st->room == 0 || st->room > FRAME_WANTS_MAX)
+		return client_refuse(st->s, &f, e);
+	r = client_answer(st->s, &f, e);
+	return r < 0 || f.type == FRAME_DONE ? r : client_refuse(st->s, &f, e);
+}
+
 static int stream_all(struct stream *st, struct error *e)
 {
-	int r = send_batch(st, st->current, e);
+	int r = ask_room(st, e);
+
+	if (r == 0)
+		r = send_batch(st, st->current, e);
 
 	while (r == 0 && st->current->n > 0) {
 		struct batch *other =
@@ -205,12 +268,40 @@ int store_contents(struct store *s, const struct oid *commit, const struct conte
 
 	*st = (struct stream){ .s = s, .commit = commit, .c = c, .current = st->batches };
 	r = stream_all(st, e);
-	for (size_t i = 0; i < 2; i++) {
-		buf_release(&st->batches[i].paths);
-		buf_release(&st->batches[i].frames);
-	}
+	free(st->batches[0].wants);
+	free(st->batches[1].wants);
 	free(st);
 	/* Answers may still be under way: they cannot be told from those to a new
 	 * question. */
 	return r < 0 ? client_break(s, r) : 0;
+}
+
+int store_forecast(struct store *s, const struct oid *commit, const struct contents *c,
+	uint64_t *ret_bytes, struct error *e)
+{
+	struct stream st = { .s = s, .commit = commit, .c = c };
+	bool known = false;
+	struct want w;
+	int r = ask_room(&st, e);
+
+	while (r == 0 && !st.paths && (r = c->next(c->ctx, &w, e)) > 0) {
+		put_want(&st, &st.batches[0], &w);
+		r = 0;
+	}
+	if (r == 0)
+		r = client_ask(s, FRAME_WANT_COUNT, (struct bytes){ commit->b, OID_SIZE },
+			(struct bytes){ 0 }, e);
+	free(st.batches[0].wants);
+	while (r == 0) {
+		struct frame f;
+
+		r = client_answer(s, &f, e);
+		if (r < 0 || f.type == FRAME_DONE)
+			break;
+		if (f.type != FRAME_FORECAST || f.payload.size != 8 || known)
+			return client_refuse(s, &f, e);
+		*ret_bytes = le64_get(f.payload.data);
+		known = true;
+	}
+	return r < 0 ? r : known;
 }

@@ -10,14 +10,15 @@
 struct store {
 	struct process process; /* pid 0: ended, nothing can be asked any more */
 	struct frame_reader in;
-	struct buf out; /* queued for the store … */
+	struct buf out;	 /* queued for the store … */
 	size_t out_done; /* … of which so many bytes are sent */
 	const struct progress *progress;
 	int stall_timeout_ms;
-	char *url; /* shown form, for messages */
+	char *url;		/* shown form, for messages */
 	int64_t quiet_since_ms; /* 0: not waiting */
-	uint64_t seen[3]; /* numbers of the last PROGRESS */
+	uint64_t seen[3];	/* numbers of the last PROGRESS */
 	bool is_fetch;
+	unsigned char *base; /* BASE_MAX bytes the store can read */
 };
 
 /* Queue a request and send what the socket takes. */

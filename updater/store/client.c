@@ -6,7 +6,9 @@
 #include "store/client-internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -14,9 +16,10 @@
 #include "base/text.h"
 #include "store/url.h"
 
-#define TICK_MS        200 /* how soon a signal is noticed while nothing arrives */
+#define TICK_MS	       200 /* how soon a signal is noticed while nothing arrives */
 #define CLOSE_GRACE_MS 500
-#define TEXT_SHOWN_MAX 600 /* bytes of a text the store sent */
+#define OUT_KEPT_MAX   (1u << 20) /* memory of what was sent, kept for more */
+#define TEXT_SHOWN_MAX 600	  /* bytes of a text the store sent */
 
 static int64_t now_ms(void)
 {
@@ -69,6 +72,8 @@ static void flush(struct store *s)
 	if (s->out.size)
 		sodium_memzero(
 			s->out.data, s->out.size); /* passwords and keys pass here */
+	if (s->out.cap > OUT_KEPT_MAX)
+		buf_release(&s->out);
 	buf_reset(&s->out);
 	s->out_done = 0;
 }
@@ -268,9 +273,29 @@ static int send_options(struct store *s, const char *const *options, struct erro
 	return 0;
 }
 
+/* Memory that the store process can read and only we can write. */
+static int share_base(struct store *s, int *ret_fd, struct error *e)
+{
+	autofd fd = memfd_create("osupdate-bases", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	void *p;
+
+	if (fd < 0 || ftruncate(fd, BASE_MAX) < 0)
+		return err_sys(e, "memory for bases");
+	p = mmap(NULL, BASE_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return err_sys(e, "memory for bases");
+	s->base = p;
+	if (fcntl(fd, F_ADD_SEALS,
+		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
+		return err_sys(e, "memory for bases: seal");
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
 int store_open(const struct store_options *o, struct store **ret, struct error *e)
 {
 	autostore s = xcalloc(1, sizeof(*s));
+	autofd base = -1;
 	int r;
 
 	s->process.fd = -1;
@@ -279,7 +304,10 @@ int store_open(const struct store_options *o, struct store **ret, struct error *
 	s->stall_timeout_ms = o->stall_timeout_ms;
 	s->url = xstrdup("the store process");
 	frame_reader_init(&s->in);
-	r = process_start(o->program, o->user, o->state_dirfd, &s->process, e);
+	r = share_base(s, &base, e);
+	if (r == 0)
+		r = process_start(
+			o->program, o->user, o->state_dirfd, base, &s->process, e);
 	if (r == 0)
 		r = send_options(s, o->options, e);
 	if (r < 0)
@@ -294,6 +322,8 @@ void store_close(struct store *s)
 		return;
 	process_end(&s->process, CLOSE_GRACE_MS, NULL);
 	frame_reader_release(&s->in);
+	if (s->base)
+		(void)munmap(s->base, BASE_MAX); /* cannot fail for what was mapped */
 	if (s->out.cap)
 		sodium_memzero(s->out.data, s->out.cap);
 	buf_release(&s->out);

@@ -15,14 +15,15 @@
 struct store;
 
 /* `key=value` strings for FRAME_OPTION, NULL-terminated: url, ca, username, proxy,
- * and the contents of secrets root reads itself: password, ssh-key, known-hosts.
- * The process dies with the thread that opened it. */
+ * stream, have, rate-limit, ahead, and the contents of secrets root reads itself:
+ * password, ssh-key, known-hosts, netrc, client-certificate, client-key. The process dies
+ * with the thread that opened it. */
 struct store_options {
-	const char *program;        /* absolute path of osupdate-store */
-	const char *user;           /* system user it runs as */
-	int state_dirfd;            /* `store/` is made below it, owned by that user */
+	const char *program; /* absolute path of osupdate-store */
+	const char *user;    /* system user it runs as */
+	int state_dirfd;     /* `store/` is made below it, owned by that user */
 	const char *const *options;
-	int stall_timeout_ms; /* 0: wait for ever */
+	int stall_timeout_ms;		 /* 0: wait for ever */
 	const struct progress *progress; /* may be NULL */
 };
 
@@ -81,7 +82,7 @@ int store_manifest(struct store *s, const struct oid *commit, const struct diges
 
 /* One content that is wanted: a whole file, or a piece of a file over 16 MiB. */
 struct want {
-	uint32_t id; /* the caller's, unique within one store_contents */
+	uint32_t id; /* the caller's, ascending within one store_contents */
 	bool is_piece;
 	struct digest digest;
 	uint64_t size;
@@ -89,13 +90,20 @@ struct want {
 };
 
 struct contents {
-	/* Next want: 1 and *ret (strings live until the next call), 0 no more, or error. */
+	/* Next want: 1 and *ret (strings live until the next call), 0 no more, or error.
+	 */
 	int (*next)(void *ctx, struct want *ret, struct error *e);
 	/* Contents of one want arrive: begin, data*, end; never interleaved.  The store
 	 * may answer in any order.  Digests are the receiver's business. */
 	int (*begin)(void *ctx, uint32_t id, uint64_t size, struct error *e);
 	int (*data)(void *ctx, struct bytes data, struct error *e);
 	int (*end)(void *ctx, struct error *e);
+	/* The path of a want, for messages: appended to `ret`. */
+	void (*name)(void *ctx, uint32_t id, struct buf *ret);
+	/* Put contents that are here already into `into`, checked: 1, 0 they are not, or
+	 * an error.  NULL: there are none. */
+	int (*base)(void *ctx, const struct digest *digest, uint32_t size,
+		unsigned char *into, struct error *e);
 	void *ctx;
 };
 
@@ -105,5 +113,12 @@ struct contents {
  */
 int store_contents(struct store *s, const struct oid *commit, const struct contents *c,
 	struct error *e);
+
+/*
+ * What store_contents would download for everything c->next names (the only member that
+ * is used): 1 and *ret_bytes, 0 it cannot be known, or an error.
+ */
+int store_forecast(struct store *s, const struct oid *commit, const struct contents *c,
+	uint64_t *ret_bytes, struct error *e);
 
 #endif

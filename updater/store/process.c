@@ -26,8 +26,8 @@
 #include "store/directory.h"
 #include "store/protocol.h"
 
-#define STATUS_FD   (STORE_FD + 1)
-#define FREE_FD     10 /* above every descriptor the child is given */
+#define STATUS_FD   (BASE_FD + 1)
+#define FREE_FD	    10 /* above every descriptor the child is given */
 #define SOCKET_SIZE (1 << 20)
 #define STDERR_MAX  4096
 #define NOFILE_MAX  256
@@ -41,6 +41,7 @@ struct child {
 	int dir;
 	int null;
 	int socket;
+	int base;
 	int err;
 	int status;
 	bool switch_user;
@@ -59,15 +60,18 @@ static int child_fds(const struct child *c)
 	/* First out of the way of each other's targets. */
 	int null = fcntl(c->null, F_DUPFD, FREE_FD);
 	int sock = fcntl(c->socket, F_DUPFD, FREE_FD);
+	int base = fcntl(c->base, F_DUPFD, FREE_FD);
 	int err = fcntl(c->err, F_DUPFD, FREE_FD);
 	int dir = fcntl(c->dir, F_DUPFD, FREE_FD);
 	int status = fcntl(c->status, F_DUPFD, FREE_FD);
 	int program = fcntl(c->program_fd, F_DUPFD, FREE_FD);
 
-	if (null < 0 || sock < 0 || err < 0 || dir < 0 || status < 0 || program < 0)
+	if (null < 0 || sock < 0 || base < 0 || err < 0 || dir < 0 || status < 0 ||
+		program < 0)
 		return -1;
 	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(err, 2) < 0 ||
-		dup2(sock, STORE_FD) < 0 || dup3(status, STATUS_FD, O_CLOEXEC) < 0 ||
+		dup2(sock, STORE_FD) < 0 || dup2(base, BASE_FD) < 0 ||
+		dup3(status, STATUS_FD, O_CLOEXEC) < 0 ||
 		dup3(program, STATUS_FD + 1, O_CLOEXEC) < 0 || fchdir(dir) < 0)
 		return -1;
 	return (int)syscall(SYS_close_range, STATUS_FD + 2, ~0u, 0);
@@ -270,7 +274,7 @@ static int spawn(struct child *c, struct process *ret, struct error *e)
 	return r;
 }
 
-int process_start(const char *program, const char *user, int state_dirfd,
+int process_start(const char *program, const char *user, int state_dirfd, int base_fd,
 	struct process *ret, struct error *e)
 {
 	struct child c = { .program = program, .switch_user = geteuid() == 0 };
@@ -291,6 +295,7 @@ int process_start(const char *program, const char *user, int state_dirfd,
 	if (null < 0)
 		return err_sys(e, "/dev/null");
 	c.dir = dir;
+	c.base = base_fd;
 	c.null = null;
 	c.program_fd = program_fd;
 	return spawn(&c, ret, e);

@@ -12,14 +12,14 @@
 #include "base/error.h"
 
 struct process {
-	pid_t pid; /* also its process group; 0 when it is gone */
-	int fd; /* our end of the socket, non-blocking */
-	int err_fd; /* reading end of its stderr, non-blocking */
+	pid_t pid;	/* also its process group; 0 when it is gone */
+	int fd;		/* our end of the socket, non-blocking */
+	int err_fd;	/* reading end of its stderr, non-blocking */
 	struct buf err; /* the last of what it wrote there */
 };
 
 /* Errors: see store_open. */
-int process_start(const char *program, const char *user, int state_dirfd,
+int process_start(const char *program, const char *user, int state_dirfd, int base_fd,
 	struct process *ret, struct error *e);
 
 /* Read what it wrote to stderr, without waiting. */

@@ -21,6 +21,48 @@ const char *config_take_text(const char *value, void *field)
 	return NULL;
 }
 
+const char *config_take_places(const char *value, void *field)
+{
+	static const char *const kinds[] = { "http://", "https://", "file:///" };
+	const char *p = value + strspn(value, " \t");
+
+	while (*p) {
+		bool known = false;
+
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+			known |= strncmp(p, kinds[i], strlen(kinds[i])) == 0;
+		if (!known)
+			return "http://, https:// or file:/// places, with blanks "
+			       "between them";
+		p += strcspn(p, " \t");
+		p += strspn(p, " \t");
+	}
+	*(char **)field = xstrdup(value);
+	for (char *q = *(char **)field; *q; q++)
+		*q = *q == '\t' ? ' ' : *q;
+	return NULL;
+}
+
+const char *config_take_rate(const char *value, void *field)
+{
+	static const struct {
+		const char *name;
+		uint64_t bytes;
+	} units[] = { { "", 1 }, { "k", 1000 }, { "M", 1000000 } };
+	size_t digits = strspn(value, "0123456789");
+	uint64_t n;
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(value + digits, units[i].name) != 0 ||
+			!text_u64(value, digits, UINT32_MAX / units[i].bytes, &n) ||
+			n == 0)
+			continue;
+		*(uint32_t *)field = (uint32_t)(n * units[i].bytes);
+		return NULL;
+	}
+	return "bytes per second, like 500k or 2M";
+}
+
 /* As the trailers of a release spell products and channels (a channel is a branch). */
 const char *config_take_name(const char *value, void *field)
 {

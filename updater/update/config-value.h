@@ -12,6 +12,10 @@ const char *config_take_name(const char *value, void *field); /* a git branch's 
 const char *config_take_path(const char *value, void *field); /* absolute */
 const char *config_take_hook(
 	const char *value, void *field); /* absolute, or a file's name */
+/* http://, https://, file:///, one or several with blanks between them */
+const char *config_take_places(const char *value, void *field);
+/* into a uint32_t, bytes per second: 500k, 2M */
+const char *config_take_rate(const char *value, void *field);
 /* into an int, milliseconds; given in seconds */
 const char *config_take_stall(const char *value, void *field);
 const char *config_take_timeout(const char *value, void *field);

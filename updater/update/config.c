@@ -38,7 +38,7 @@ struct reading {
 	size_t n_slots;
 	size_t n_boot_keys;
 	unsigned headings[SECTIONS_SEEN];
-	unsigned lines[SECTIONS_SEEN][24];
+	unsigned lines[SECTIONS_SEEN][32];
 };
 
 struct key {
@@ -67,7 +67,8 @@ __attribute__((format(printf, 2, 3))) static int complain(
 #define CONFIG(field) offsetof(struct config, field)
 
 static const struct key keys[] = {
-	{ SECTION_UPDATE, "url", config_take_text, CONFIG(url), true },
+	{ SECTION_UPDATE, "url", config_take_text, CONFIG(url), false },
+	{ SECTION_UPDATE, "stream", config_take_places, CONFIG(stream), false },
 	{ SECTION_UPDATE, "channel", config_take_name, CONFIG(channel), false },
 	{ SECTION_UPDATE, "product", config_take_name, CONFIG(product), true },
 	{ SECTION_UPDATE, "ssh-key", config_take_path, CONFIG(ssh_key), false },
@@ -77,6 +78,11 @@ static const struct key keys[] = {
 	{ SECTION_UPDATE, "password-file", config_take_path, CONFIG(password_file),
 		false },
 	{ SECTION_UPDATE, "proxy", config_take_text, CONFIG(proxy), false },
+	{ SECTION_UPDATE, "netrc", config_take_path, CONFIG(netrc), false },
+	{ SECTION_UPDATE, "client-certificate", config_take_path,
+		CONFIG(client_certificate), false },
+	{ SECTION_UPDATE, "client-key", config_take_path, CONFIG(client_key), false },
+	{ SECTION_UPDATE, "rate-limit", config_take_rate, CONFIG(rate_limit), false },
 	{ SECTION_UPDATE, "stall-timeout", config_take_stall, CONFIG(stall_timeout_ms),
 		false },
 	{ SECTION_UPDATE, "interval", config_take_interval, CONFIG(interval_s), false },
@@ -393,6 +399,11 @@ static int check_required(const struct reading *in)
 					in->config->file, keys[i].name,
 					in->config->slots[k].name);
 	}
+	if (!in->config->url && !in->config->stream)
+		return err_set(in->e, E_INPUT,
+			"%s: \"url\" is missing in [update] (or \"stream\", for a web "
+			"server)",
+			in->config->file);
 	return check_slots(in);
 }
 
@@ -480,7 +491,8 @@ void config_release(struct config *c)
 {
 	char *const texts[] = { c->file, c->url, c->channel, c->product, c->ssh_key,
 		c->known_hosts, c->ca, c->username, c->password_file, c->proxy, c->state,
-		c->signers, c->hook };
+		c->signers, c->hook, c->stream, c->netrc, c->client_certificate,
+		c->client_key };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(texts[i]);

@@ -15,7 +15,8 @@
 struct config {
 	char *file; /* its own path, for messages */
 	/* [update] */
-	char *url;     /* required */
+	char *url;     /* of a git repository; NULL: only streams are followed */
+	char *stream;  /* places of release streams, separated by blanks; or NULL */
 	char *channel; /* default "stable" */
 	char *product; /* required */
 	char *ssh_key; /* files root reads and hands over; NULL when not given */
@@ -24,6 +25,10 @@ struct config {
 	char *username;
 	char *password_file;
 	char *proxy;
+	char *netrc; /* for streams */
+	char *client_certificate;
+	char *client_key;
+	uint32_t rate_limit;  /* bytes per second; 0: none */
 	int stall_timeout_ms; /* key in seconds, default 60, 1..3600 */
 	uint32_t interval_s;  /* daemon: default 3600 ("90s", "15min", "6h", "1d" too) */
 	bool read_back;	      /* default yes; yes/no/true/false */

@@ -17,7 +17,7 @@
 
 #define STORE_USER  "osupdate"
 #define SECRET_MAX  65536 /* bytes of a password or key file */
-#define OPTIONS_MAX 10
+#define OPTIONS_MAX 16
 
 int device_save(struct device *d, struct error *e)
 {
@@ -152,6 +152,51 @@ static void add_option(const char *key, const char *value, char **options, size_
 		options[(*n)++] = xasprintf("%s=%s", key, value);
 }
 
+/*
+ * Commits of what slots hold: streams may begin from one of them.  Of the one we run
+ * from, if there is one: what the other holds goes away while it is written.
+ */
+static void add_have(const struct device *d, char **options, size_t *n)
+{
+	autobuf have = { 0 };
+
+	for (int i = 0; i < SLOT_COUNT; i++) {
+		const struct slot_record *rec = &d->records[i];
+		char hex[OID_HEX_MAX];
+
+		if (rec->contents != SLOT_SEALED || (d->booted >= 0 && i != d->booted))
+			continue;
+		oid_hex(&rec->commit, hex);
+		buf_addf(&have, "%s%s", have.size ? " " : "", hex);
+	}
+	if (have.size > 0)
+		add_option("have", have.data, options, n);
+}
+
+/* Those of release streams, if they are followed. */
+static int add_stream_options(
+	const struct device *d, char **options, size_t *n, struct error *e)
+{
+	const struct config *c = &d->config;
+	char rate[16];
+	int r;
+
+	if (!c->stream)
+		return 0;
+	add_option("stream", c->stream, options, n);
+	add_have(d, options, n);
+	(void)snprintf(rate, sizeof(rate), "%u", c->rate_limit);
+	if (d->ahead)
+		add_option("ahead", "yes", options, n);
+	if (c->rate_limit > 0)
+		add_option("rate-limit", rate, options, n);
+	r = add_secret("netrc", c->netrc, options, n, e);
+	if (r == 0)
+		r = add_secret(
+			"client-certificate", c->client_certificate, options, n, e);
+	return r < 0 ? r : add_secret("client-key", c->client_key, options, n, e);
+}
+
 /* Something is being downloaded: time to look at where it will go. */
 static void on_store_event(void *ctx, const struct progress_event *event)
 {
@@ -196,6 +241,8 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 		r = add_secret("ssh-key", d->config.ssh_key, options, &n, e);
 	if (r == 0)
 		r = add_secret("known-hosts", d->config.known_hosts, options, &n, e);
+	if (r == 0)
+		r = add_stream_options(d, options, &n, e);
 	if (r == 0)
 		r = store_open(&o, &d->store, e);
 	for (size_t i = 0; i < n; i++) {

@@ -32,6 +32,7 @@ struct device {
 	struct store *store;   /* started at the first use */
 	struct survey *survey; /* of slot `surveyed`; NULL: none was begun */
 	int surveyed;
+	bool ahead;	   /* a fetch brings contents, too (streams) */
 	bool will_install; /* what is fetched is for the slot that is not booted */
 	struct progress store_progress;
 	const struct progress *progress;

@@ -31,7 +31,10 @@ int unattended_fetch(struct device *d, struct error *e)
 {
 	autorelease rel = NULL;
 	struct error ignored;
-	int r = offered(d, &rel, e);
+	int r;
+
+	d->ahead = true;
+	r = offered(d, &rel, e);
 
 	/* A refusal changes the candidate too; a record that cannot be saved is told by
 	 * the step that needs it. */

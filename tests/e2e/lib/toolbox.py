@@ -100,7 +100,8 @@ class Arm64(Native):
     """arm64 without adding an architecture to this machine: apt with state of its own."""
     kernel_package = "linux-image-cloud-arm64"
     PACKAGES = ("libgit2-dev libarchive-dev libsodium-dev libmount-dev libblkid-dev libsmartcols-dev "
-                "libjansson-dev libinih-dev zlib1g-dev libdeflate-dev libsystemd-dev busybox-static e2fsprogs "
+                "libjansson-dev libinih-dev zlib1g-dev libzstd-dev libdeflate-dev libcurl4-openssl-dev "
+                "libsystemd-dev busybox-static e2fsprogs "
                 "libubootenv-tool").split()
     LIBRARIES = ("/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu")
 

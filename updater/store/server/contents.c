@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Contents out of a release's tree: see contents.h.  Inflating is what costs time here, so
- * it is done on all processors, each reader with a repository of its own: libgit2's object
- * databases are no faster shared.  Its hash check is off while contents are read: root
- * checks the same bytes against the signed manifest.
+ * Contents out of a release's tree: see contents.h.  Inflating is what costs time here,
+ * so it is done on all processors, each reader with a repository of its own: libgit2's
+ * object databases are no faster shared.  Its hash check is off while contents are read:
+ * root checks the same bytes against the signed manifest.
  */
 #include "store/server/contents.h"
 
@@ -17,7 +17,9 @@
 
 #define READERS_MAX 8
 #define POOL_BYTES  ((size_t)24 << 20) /* contents in memory at a time */
-#define ALONE_BYTES ((uint64_t)1 << 20) /* what one reader has done before others wake */
+#define ALONE_BYTES                                                                      \
+	((uint64_t)1 << 20) /* what one reader has done before others wake               \
+			     */
 
 struct one {
 	struct want_head head;
@@ -42,7 +44,7 @@ struct wanted {
 	struct session *ss;
 	git_oid commit; /* which the readers' lookups are for */
 	struct reader readers[READERS_MAX];
-	struct packs *packs; /* NULL until the first of them is opened */
+	struct packs *packs;  /* NULL until the first of them is opened */
 	struct pool *pool;    /* NULL until there is enough to do */
 	pthread_mutex_t send; /* an answer's frames stay together */
 };
@@ -123,31 +125,6 @@ int wanted_add(struct wanted *w, struct bytes payload, struct error *e)
 	return 0;
 }
 
-/* DATA frames, the first one behind `head` (may be empty) in a single write. */
-static int send_data(
-	struct session *ss, struct bytes head, struct bytes data, struct error *e)
-{
-	unsigned char frame[FRAME_HEAD];
-	int r = 0;
-
-	do {
-		size_t n = data.size < FRAME_MAX ? data.size : FRAME_MAX;
-		/* writev only reads; the type has no const. */
-		struct iovec iov[] = {
-			{ (void *)(uintptr_t)head.data, head.size },
-			{ frame, n ? sizeof(frame) : 0 },
-			{ (void *)(uintptr_t)data.data, n },
-		};
-
-		frame_head(frame, FRAME_DATA, n);
-		r = frame_writev(ss->fd, iov, 3, e);
-		head.size = 0;
-		data.data += n;
-		data.size -= n;
-	} while (r == 0 && data.size > 0);
-	return r;
-}
-
 static int send_missing(
 	struct wanted *w, const struct want_head *head, const char *why, struct error *e)
 {
@@ -162,17 +139,13 @@ static int send_missing(
 	return r;
 }
 
-static int send_content(
-	struct wanted *w, const struct want_head *head, struct bytes data, struct error *e)
+static int send_content(struct wanted *w, const struct want_head *head, struct bytes data,
+	struct error *e)
 {
-	unsigned char frame[FRAME_HEAD + 12];
 	int r;
 
-	frame_head(frame, FRAME_CONTENT, 12);
-	le32_put(frame + FRAME_HEAD, head->id);
-	le64_put(frame + FRAME_HEAD + 4, head->size);
 	(void)pthread_mutex_lock(&w->send);
-	r = send_data(w->ss, (struct bytes){ frame, sizeof(frame) }, data, e);
+	r = reply_content(w->ss, head->id, data, e);
 	(void)pthread_mutex_unlock(&w->send);
 	return r;
 }
@@ -188,8 +161,8 @@ static const char *place(
 }
 
 /* One answer.  Negative: root is gone. */
-static int answer(struct wanted *w, struct reader *r, const struct one *one,
-	struct error *e)
+static int answer(
+	struct wanted *w, struct reader *r, const struct one *one, struct error *e)
 {
 	autogit(git_odb_object) object = NULL;
 	const struct want_head *head = &one->head;
@@ -221,8 +194,8 @@ static int answer(struct wanted *w, struct reader *r, const struct one *one,
 	}
 	if (git_odb_object_size(object) != head->size) /* the header lied */
 		return send_missing(w, head, "the release's tree holds another size", e);
-	return send_content(w, head,
-		(struct bytes){ git_odb_object_data(object), head->size }, e);
+	return send_content(
+		w, head, (struct bytes){ git_odb_object_data(object), head->size }, e);
 }
 
 static int run_one(void *ctx, unsigned worker, void *job, struct error *e)
@@ -263,6 +236,13 @@ static int answer_all(struct wanted *w, struct error *e)
 	return r < 0 ? r : ended;
 }
 
+void wanted_empty(struct wanted *w)
+{
+	w->n = 0;
+	w->bytes = 0;
+	buf_reset(&w->paths);
+}
+
 int wanted_send(
 	struct wanted *w, struct session *ss, const git_oid *commit, struct error *e)
 {
@@ -279,9 +259,7 @@ int wanted_send(
 	if (r == 0)
 		r = answer_all(w, e);
 	library_strict(true);
-	w->n = 0;
-	w->bytes = 0;
-	buf_reset(&w->paths);
+	wanted_empty(w);
 	return r;
 }
 
@@ -314,7 +292,7 @@ int contents_manifest(struct session *ss, const git_oid *commit, struct error *e
 		damage_set();
 		return err_git(e, E_REMOTE, "%s", PATH_MANIFEST);
 	}
-	return send_data(ss, (struct bytes){ 0 },
+	return reply_data(ss, (struct bytes){ 0 },
 		(struct bytes){
 			git_odb_object_data(object), git_odb_object_size(object) },
 		e);

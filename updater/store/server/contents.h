@@ -16,6 +16,9 @@ void wanted_free(struct wanted *w);
 /* Take a WANT frame.  Errors: E_USAGE too short, too many, no valid path. */
 int wanted_add(struct wanted *w, struct bytes payload, struct error *e);
 
+/* Forget the WANTs that came. */
+void wanted_empty(struct wanted *w);
+
 /* Close what was opened to answer: the repository is going to be replaced. */
 void wanted_forget(struct wanted *w);
 

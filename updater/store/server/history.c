@@ -7,12 +7,11 @@
 #include "store/server/repository.h"
 
 #define SCAN_MAX   100000 /* commits looked at for a serial or version */
-#define SERIAL     "Osupdate-Serial: "
-#define VERSION    "Osupdate-Version: "
+#define SERIAL	   "Osupdate-Serial: "
+#define VERSION	   "Osupdate-Version: "
 #define TAG_OBJECT "object "
 
-/* The value of the line that begins with `trailer` in a commit's message; NULL: none. */
-static char *claimed(const char *message, const char *trailer)
+char *history_claimed(const char *message, const char *trailer)
 {
 	for (const char *line = message; line; line = strchr(line, '\n')) {
 		if (*line == '\n')
@@ -116,7 +115,7 @@ static int find_claim(struct session *ss, const char *trailer, const char *value
 
 		if (git_commit_lookup(&commit, ss->repo, &id) < 0)
 			continue;
-		claim = claimed(git_commit_message_raw(commit), trailer);
+		claim = history_claimed(git_commit_message_raw(commit), trailer);
 		if (claim && strcmp(claim, value) == 0) {
 			*ret = id;
 			return 0;
@@ -184,8 +183,8 @@ static int require_complete(struct session *ss, const git_oid *id, struct error 
 
 	if (has_known && git_oid_equal(&known, id) && !damage_is_set())
 		return 0;
-	r = complete_check(ss, ss->repo, id, has_known && !damage_is_set() ? &known : NULL,
-		&missing, e);
+	r = complete_check(ss, ss->repo, id,
+		has_known && !damage_is_set() ? &known : NULL, &missing, e);
 
 	if (r < 0 || !missing)
 		return r;
@@ -217,7 +216,7 @@ int history_release(struct session *ss, const char *selector, struct error *e)
 	r = reply(ss, FRAME_COMMIT, raw_bytes(object), e);
 	if (r < 0 || git_commit_lookup(&commit, ss->repo, &id) < 0)
 		return r;
-	serial = claimed(git_commit_message_raw(commit), SERIAL);
+	serial = history_claimed(git_commit_message_raw(commit), SERIAL);
 	return serial ? send_tags(ss, odb, &id, serial, e) : 0;
 }
 

@@ -12,6 +12,10 @@
  */
 int history_release(struct session *ss, const char *selector, struct error *e);
 
+/* The value of the line that begins with `trailer` in a commit's message, owned by the
+ * caller; NULL: none. */
+char *history_claimed(const char *message, const char *trailer);
+
 /* COMMIT frames of a channel's first-parent history, newest first, at most `max`. */
 int history_log(struct session *ss, uint32_t max, const char *channel, struct error *e);
 

@@ -17,13 +17,15 @@
 #include "store/server/local.h"
 #include "store/server/remote.h"
 #include "store/server/repository.h"
+#include "store/server/streams.h"
 #include "store/url.h"
 
 struct server {
 	struct session ss;
-	struct frame_reader in;
 	struct wanted *wanted;
-	bool started; /* libgit2 is */
+	struct streams *streams; /* NULL until they are needed */
+	bool by_stream; /* the WANTs that come are of a release that streams have */
+	bool started;	/* libgit2 is */
 };
 
 /*
@@ -104,28 +106,50 @@ static int need_url(const struct session *ss, struct error *e)
 	return ss->options.url ? 0 : err_set(e, E_USAGE, "no url is configured");
 }
 
-static int serve_list(struct session *ss, const char *channel, struct error *e)
+static int list_git(
+	struct session *ss, const char *channel, git_oid *ret, struct error *e)
 {
-	git_oid tip;
 	int r = need_url(ss, e);
 
 	if (r == 0)
 		r = repository_open(ss, e);
-	if (r == 0)
-		r = url_kind(ss->options.url) == URL_LOCAL
-			    ? local_list(ss, channel, &tip, e)
-			    : remote_list(ss, channel, &tip, e);
-	return send_tip(ss, r, &tip, e);
+	if (r < 0)
+		return r;
+	return url_kind(ss->options.url) == URL_LOCAL ? local_list(ss, channel, ret, e)
+						      : remote_list(ss, channel, ret, e);
 }
 
-static int serve_fetch(struct session *ss, const char *channel, struct error *e)
+static int fetch_git(struct server *s, const char *channel, git_oid *ret, struct error *e)
+{
+	int r = need_url(&s->ss, e);
+
+	wanted_forget(s->wanted);
+	return r < 0 ? r : fetch_channel(&s->ss, channel, ret, e);
+}
+
+static int need_streams(struct server *s, struct error *e)
+{
+	if (s->streams)
+		return 0;
+	return streams_open(&s->ss, &s->streams, e);
+}
+
+/* LIST and FETCH: streams first, and git where they fail and it is configured, too. */
+static int serve_tip(struct server *s, bool fetch, const char *channel, struct error *e)
 {
 	git_oid tip;
-	int r = need_url(ss, e);
+	int r = E_REMOTE;
 
-	if (r == 0)
-		r = fetch_channel(ss, channel, &tip, e);
-	return send_tip(ss, r, &tip, e);
+	if (streams_configured(&s->ss)) {
+		r = need_streams(s, e);
+		if (r == 0)
+			r = fetch ? streams_fetch(s->streams, channel, &tip, e)
+				  : streams_list(s->streams, channel, &tip, e);
+		if (r > 0 || !s->ss.options.url || r == E_USAGE)
+			return send_tip(&s->ss, r, &tip, e);
+	}
+	r = fetch ? fetch_git(s, channel, &tip, e) : list_git(&s->ss, channel, &tip, e);
+	return send_tip(&s->ss, r, &tip, e);
 }
 
 static int serve_log(
@@ -136,24 +160,84 @@ static int serve_log(
 	return history_log(ss, le32_get(payload.data), text + 4, e);
 }
 
-static int serve_want_end(struct server *s, struct bytes payload, struct error *e)
+static int commit_id(const struct frame *f, git_oid *ret, struct error *e)
 {
-	git_oid id;
-
-	if (payload.size != OID_SIZE)
-		return err_set(e, E_USAGE, "WANT_END: no commit id");
-	memcpy(id.id, payload.data, OID_SIZE);
-	return wanted_send(s->wanted, &s->ss, &id, e);
+	if (f->payload.size != OID_SIZE)
+		return err_set(e, E_USAGE, "request %u: no commit id", f->type);
+	memcpy(ret->id, f->payload.data, OID_SIZE);
+	return 0;
 }
 
-static int serve_manifest(struct session *ss, struct bytes payload, struct error *e)
+/* How many WANTs at a time?  Streams are read once, and want to know all of them. */
+static int serve_wants(struct server *s, const git_oid *id, struct error *e)
+{
+	unsigned char room[5];
+
+	s->by_stream = streams_configured(&s->ss) && need_streams(s, e) == 0 &&
+		       streams_has(s->streams, id);
+	le32_put(room, s->by_stream ? FRAME_WANTS_MAX : FRAME_BATCH);
+	room[4] = !s->by_stream;
+	return reply(&s->ss, FRAME_ROOM, (struct bytes){ room, sizeof(room) }, e);
+}
+
+static int serve_manifest(struct server *s, const git_oid *id, struct error *e)
+{
+	int r;
+
+	if (streams_configured(&s->ss) && need_streams(s, e) == 0 &&
+		streams_has(s->streams, id)) {
+		r = streams_manifest(s->streams, id, e);
+		if (r == 0 || !s->ss.options.url)
+			return r;
+	}
+	r = repository_open(&s->ss, e);
+	return r < 0 ? r : contents_manifest(&s->ss, id, e);
+}
+
+/* Requests about one commit. */
+static int serve_commit(struct server *s, const struct frame *f, struct error *e)
 {
 	git_oid id;
+	int r = commit_id(f, &id, e);
 
-	if (payload.size != OID_SIZE)
-		return err_set(e, E_USAGE, "MANIFEST: no commit id");
-	memcpy(id.id, payload.data, OID_SIZE);
-	return contents_manifest(ss, &id, e);
+	if (r < 0)
+		return r;
+	if (f->type == FRAME_MANIFEST)
+		return serve_manifest(s, &id, e);
+	if (f->type == FRAME_WANTS)
+		return serve_wants(s, &id, e);
+	if (s->by_stream)
+		return f->type == FRAME_WANT_END ? streams_send(s->streams, &id, e)
+						 : streams_forecast(s->streams, &id, e);
+	if (f->type == FRAME_WANT_COUNT) {
+		wanted_empty(s->wanted);
+		return 0;
+	}
+	r = repository_open(&s->ss, e);
+	return r < 0 ? r : wanted_send(s->wanted, &s->ss, &id, e);
+}
+
+/* RELEASE and LOG: what streams left here, else the repository. */
+static int serve_history(
+	struct server *s, const struct frame *f, const char *text, struct error *e)
+{
+	int r = 0;
+
+	if (streams_configured(&s->ss)) {
+		r = need_streams(s, e);
+		if (r == 0)
+			r = f->type == FRAME_RELEASE
+				    ? streams_release(s->streams, text, e)
+				    : streams_log(s->streams, le32_get(f->payload.data),
+					      text + 4, e);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+	r = repository_open(&s->ss, e);
+	if (r < 0)
+		return r;
+	return f->type == FRAME_RELEASE ? history_release(&s->ss, text, e)
+					: serve_log(&s->ss, f->payload, text, e);
 }
 
 static int serve_option(struct server *s, const char *text, struct error *e)
@@ -164,30 +248,30 @@ static int serve_option(struct server *s, const char *text, struct error *e)
 }
 
 /* `text` is the payload with a NUL behind it. */
-static int serve_git(
+static int serve_request(
 	struct server *s, const struct frame *f, const char *text, struct error *e)
 {
 	int r = start(s, e);
 
 	if (r < 0)
 		return r;
-	if (f->type == FRAME_FETCH) {
-		wanted_forget(s->wanted);
-		return serve_fetch(&s->ss, text, e);
+	switch (f->type) {
+	case FRAME_LIST:
+	case FRAME_FETCH:
+		return serve_tip(s, f->type == FRAME_FETCH, text, e);
+	case FRAME_RELEASE:
+		return serve_history(s, f, text, e);
+	case FRAME_LOG:
+		return f->payload.size < 4 ? err_set(e, E_USAGE, "LOG: too short")
+					   : serve_history(s, f, text, e);
+	case FRAME_MANIFEST:
+	case FRAME_WANTS:
+	case FRAME_WANT_END:
+	case FRAME_WANT_COUNT:
+		return serve_commit(s, f, e);
+	default:
+		break;
 	}
-	if (f->type == FRAME_LIST)
-		return serve_list(&s->ss, text, e);
-	r = repository_open(&s->ss, e);
-	if (r < 0)
-		return r;
-	if (f->type == FRAME_RELEASE)
-		return history_release(&s->ss, text, e);
-	if (f->type == FRAME_LOG)
-		return serve_log(&s->ss, f->payload, text, e);
-	if (f->type == FRAME_MANIFEST)
-		return serve_manifest(&s->ss, f->payload, e);
-	if (f->type == FRAME_WANT_END)
-		return serve_want_end(s, f->payload, e);
 	return err_set(e, E_USAGE, "unknown request %u", f->type);
 }
 
@@ -200,17 +284,19 @@ static int serve(struct server *s, const struct frame *f)
 
 	buf_add(&text, f->payload.data, f->payload.size);
 	if (f->type == FRAME_WANT) {
-		r = wanted_add(s->wanted, f->payload, &e);
+		r = s->by_stream ? streams_want(s->streams, f->payload, &e)
+				 : wanted_add(s->wanted, f->payload, &e);
 		return r < 0 ? reply_error(&s->ss, &e) : 0; /* answered by its WANT_END */
 	}
 	/* Names and options are text; ids are 20 bytes that may hold a NUL. */
-	if (f->type != FRAME_MANIFEST && f->type != FRAME_WANT_END &&
-		f->type != FRAME_LOG && memchr(text.data, '\0', text.size))
+	if ((f->type == FRAME_OPTION || f->type == FRAME_LIST || f->type == FRAME_FETCH ||
+		    f->type == FRAME_RELEASE) &&
+		memchr(text.data, '\0', text.size))
 		r = err_set(&e, E_USAGE, "a request with a NUL");
 	else if (f->type == FRAME_OPTION)
 		r = serve_option(s, text.data, &e);
 	else
-		r = serve_git(s, f, text.data, &e);
+		r = serve_request(s, f, text.data, &e);
 	if (f->type == FRAME_OPTION)
 		sodium_memzero(text.data, text.size);
 	return r < 0 ? reply_error(&s->ss, &e)
@@ -222,19 +308,11 @@ static int run(struct server *s)
 	for (;;) {
 		struct error e;
 		struct frame f;
-		size_t n = 0;
-		int r = frame_next(&s->in, &f, &e);
+		int r = session_next(&s->ss, &f, &e);
 
-		if (r == 0) {
-			r = frame_fill(&s->in, s->ss.fd, &n, &e);
-			if (r == 0 && n == 0)
-				return 0;
-			if (r == 0)
-				continue;
-		}
 		if (r > 0)
-			r = serve(s, &f);
-		if (r < 0)
+			r = serve(s, &f) < 0 ? E_SYSTEM : 1;
+		if (r <= 0)
 			return r;
 	}
 }
@@ -256,11 +334,12 @@ int main(void)
 	(void)setrlimit(RLIMIT_CORE, &no_core); /* root has done so already */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)sigaction(SIGBUS, &bus, NULL);
-	frame_reader_init(&s.in);
+	frame_reader_init(&s.ss.in);
 	s.wanted = wanted_new();
 	r = run(&s);
 	wanted_free(s.wanted);
-	frame_reader_release(&s.in);
+	streams_close(s.streams);
+	frame_reader_release(&s.ss.in);
 	git_repository_free(s.ss.repo);
 	options_release(&s.ss.options);
 	free(s.ss.shown_url);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "store/url.h"
@@ -36,6 +37,72 @@ int reply_progress(struct session *ss, struct error *e)
 	for (size_t i = 0; i < 3; i++)
 		le64_put(payload + 8 * i, ss->done[i]);
 	return reply(ss, FRAME_PROGRESS, (struct bytes){ payload, sizeof(payload) }, e);
+}
+
+int reply_data(
+	const struct session *ss, struct bytes head, struct bytes data, struct error *e)
+{
+	unsigned char frame[FRAME_HEAD];
+	int r = 0;
+
+	do {
+		size_t n = data.size < FRAME_MAX ? data.size : FRAME_MAX;
+		/* writev only reads; the type has no const. */
+		struct iovec iov[] = {
+			{ (void *)(uintptr_t)head.data, head.size },
+			{ frame, n ? sizeof(frame) : 0 },
+			{ (void *)(uintptr_t)data.data, n },
+		};
+
+		frame_head(frame, FRAME_DATA, n);
+		r = frame_writev(ss->fd, iov, 3, e);
+		head.size = 0;
+		data.data += n;
+		data.size -= n;
+	} while (r == 0 && data.size > 0);
+	return r;
+}
+
+int reply_content(
+	const struct session *ss, uint32_t id, struct bytes data, struct error *e)
+{
+	unsigned char frame[FRAME_HEAD + 12];
+
+	frame_head(frame, FRAME_CONTENT, 12);
+	le32_put(frame + FRAME_HEAD, id);
+	le64_put(frame + FRAME_HEAD + 4, data.size);
+	return reply_data(ss, (struct bytes){ frame, sizeof(frame) }, data, e);
+}
+
+int session_next(struct session *ss, struct frame *ret, struct error *e)
+{
+	for (;;) {
+		size_t n = 0;
+		int r = frame_next(&ss->in, ret, e);
+
+		if (r != 0)
+			return r;
+		r = frame_fill(&ss->in, ss->fd, &n, e);
+		if (r < 0 || n == 0)
+			return r;
+	}
+}
+
+int session_base(struct session *ss, size_t size, struct bytes *ret, struct error *e)
+{
+	void *p;
+
+	if (size > BASE_MAX)
+		return err_set(e, E_INPUT, "a base of %zu bytes", size);
+	if (!ss->base.data) {
+		p = mmap(NULL, BASE_MAX, PROT_READ, MAP_SHARED, BASE_FD, 0);
+		if (p == MAP_FAILED)
+			return err_set(
+				e, E_SYSTEM, "memory for bases: %s", strerror(errno));
+		ss->base = (struct bytes){ p, BASE_MAX };
+	}
+	*ret = (struct bytes){ ss->base.data, size };
+	return 0;
 }
 
 static enum store_fault fault_of(int code)
@@ -100,6 +167,13 @@ static char **option_field(struct options *o, const char *key, size_t n)
 		{ "password", &o->password },
 		{ "ssh-key", &o->ssh_key },
 		{ "known-hosts", &o->known_hosts },
+		{ "stream", &o->stream },
+		{ "have", &o->have },
+		{ "ahead", &o->ahead },
+		{ "rate-limit", &o->rate_limit },
+		{ "netrc", &o->netrc },
+		{ "client-certificate", &o->client_certificate },
+		{ "client-key", &o->client_key },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -131,8 +205,10 @@ int options_set(struct options *o, const char *text, struct error *e)
 
 void options_release(struct options *o)
 {
-	char *secrets[] = { o->password, o->ssh_key };
-	char *others[] = { o->url, o->proxy, o->ca, o->username, o->known_hosts };
+	char *secrets[] = { o->password, o->ssh_key, o->netrc, o->client_certificate,
+		o->client_key };
+	char *others[] = { o->url, o->proxy, o->ca, o->username, o->known_hosts,
+		o->stream, o->have, o->ahead, o->rate_limit };
 
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
 		if (secrets[i])

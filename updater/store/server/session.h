@@ -11,8 +11,8 @@
 
 #include "store/frame.h"
 
-#define GIT_DIR     "git"     /* the repository, below the working directory */
-#define GIT_DIR_NEW "git.new" /* one being built to replace a damaged one */
+#define GIT_DIR	      "git"	   /* the repository, below the working directory */
+#define GIT_DIR_NEW   "git.new"	   /* one being built to replace a damaged one */
 #define GIT_DIR_FIRST "git.first." /* one being made where there was none; then a pid */
 
 /* What OPTION frames set; NULL when not given. */
@@ -24,16 +24,26 @@ struct options {
 	char *password;
 	char *ssh_key;
 	char *known_hosts;
+	/* for release streams: */
+	char *stream;	  /* places, separated by spaces */
+	char *have;	  /* commit ids of what slots hold, separated by spaces */
+	char *ahead;	  /* given: a fetch brings contents, too, for later */
+	char *rate_limit; /* bytes per second */
+	char *netrc;
+	char *client_certificate;
+	char *client_key;
 };
 
 struct session {
 	int fd;
+	struct frame_reader in;
 	struct options options;
 	char *shown_url;      /* for messages: without a password */
-	char *dir; /* absolute path of the working directory */
+	char *dir;	      /* absolute path of the working directory */
 	git_repository *repo; /* NULL until repository_open */
 	uint64_t done[3];     /* bytes, objects, total objects of the running fetch */
 	int64_t told_ms;      /* when the last PROGRESS went out */
+	struct bytes base;    /* BASE_FD, mapped at the first need */
 };
 
 /*
@@ -48,6 +58,19 @@ int reply(const struct session *ss, enum frame_type type, struct bytes payload,
 	struct error *e);
 /* PROGRESS with ss->done, at most ten times a second. */
 int reply_progress(struct session *ss, struct error *e);
+/* DATA frames, the first one behind `head` (may be empty) in a single write. */
+int reply_data(
+	const struct session *ss, struct bytes head, struct bytes data, struct error *e);
+/* CONTENT and its DATA. */
+int reply_content(
+	const struct session *ss, uint32_t id, struct bytes data, struct error *e);
+
+/* The next frame root sends: 1; 0 it has closed. */
+int session_next(struct session *ss, struct frame *ret, struct error *e);
+
+/* The first `size` bytes of what root put into the shared memory. */
+int session_base(struct session *ss, size_t size, struct bytes *ret, struct error *e);
+
 /* ERROR; the code of `e` becomes an enum store_fault. */
 int reply_error(const struct session *ss, const struct error *e);
 

@@ -1,0 +1,116 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""cuts.py PORT UPSTREAM MODE NUMBER SEED -- COMMAND…: run COMMAND (an update) whose server is
+reached through a proxy on PORT that cuts its connections.
+
+  every BYTES    each connection after so many bytes of answers
+  random COUNT   at so many random moments of the SIZE (environment) bytes that are expected
+  reboot COUNT   the same, and each time COMMAND is killed with all it started, and run again
+
+Prints the bytes of answers that were passed on, cuts, and runs; exits as the last run did."""
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+port, upstream, mode, number, seed = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+command = sys.argv[sys.argv.index("--") + 1:]
+lock = threading.Lock()
+passed, cuts, runs = 0, 0, 0
+dead = threading.Event()  # a cut after which the command is to be killed
+if mode == "every":
+    moments = None
+else:
+    chance = random.Random(seed)
+    moments = sorted(chance.randrange(1, int(os.environ["SIZE"])) for _ in range(number))
+
+
+def allowance(of_connection):
+    """Bytes until the next cut; None: no more cuts."""
+    if mode == "every":
+        return number - of_connection
+    while moments and moments[0] <= passed:
+        moments.pop(0)
+    return moments[0] - passed if moments else None
+
+
+def pump_down(server, client):
+    global passed, cuts
+    mine, cut = 0, False
+    try:
+        while not cut:
+            with lock:
+                left = allowance(mine)
+            data = server.recv(65536 if left is None else min(65536, left))
+            if not data:
+                break
+            client.sendall(data)
+            mine += len(data)
+            with lock:
+                passed += len(data)
+                cut = left is not None and len(data) == left
+                cuts += cut
+                if cut and moments:
+                    moments.pop(0)
+    except OSError:
+        pass
+    for s in (server, client):
+        try:
+            s.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+    if cut and mode == "reboot":
+        dead.set()
+
+
+def pump_up(client, server):
+    try:
+        while True:
+            data = client.recv(65536)
+            if not data:
+                break
+            server.sendall(data)
+    except OSError:
+        pass
+
+
+def serve():
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(64)
+    while True:
+        client, _ = listener.accept()
+        if dead.is_set():
+            client.close()
+            continue
+        server = socket.create_connection(("127.0.0.1", upstream))
+        threading.Thread(target=pump_up, args=(client, server), daemon=True).start()
+        threading.Thread(target=pump_down, args=(server, client), daemon=True).start()
+
+
+def run():
+    """Once; None: it was killed."""
+    global runs
+    runs += 1
+    dead.clear()
+    p = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    while p.poll() is None:
+        if dead.wait(0.02):
+            time.sleep(0.2)  # what was sent has arrived, as long before a power cut
+            os.killpg(p.pid, signal.SIGKILL)
+            p.wait()
+            return None
+    return p.returncode
+
+
+threading.Thread(target=serve, daemon=True).start()
+status = None
+while status is None and runs < 1000:
+    status = run()
+print("passed %d cuts %d runs %d" % (passed, cuts, runs))
+sys.exit(1 if status is None else status)

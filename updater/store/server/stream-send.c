@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contents out of streams: see streams.h.  All that is wanted is known before the first
+ * byte is asked for, so a stream is read once, from front to back, with gaps where
+ * nothing is wanted.  What the chosen stream does not give (a base that a slot has lost,
+ * contents it takes for granted) comes from the full one.
+ */
+#include "store/server/streams-internal.h"
+
+#include "store/server/kept.h"
+
+int streams_want(struct streams *s, struct bytes payload, struct error *e)
+{
+	struct want_head head;
+
+	if (payload.size < WANT_HEAD || s->n_asked == STREAM_CONTENTS_MAX)
+		return err_set(e, E_USAGE, "WANT: too short, or too many of them");
+	want_head_get(payload.data, &head);
+	if (head.size > STREAM_FRAME_MAX)
+		return err_set(e, E_USAGE, "WANT: larger than any content");
+	ARRAY_GROW(s->asked, s->n_asked, s->cap_asked);
+	s->asked[s->n_asked++] = (struct asked){
+		.digest = head.digest, .id = head.id, .size = (uint32_t)head.size
+	};
+	return 0;
+}
+
+static void forget(struct streams *s)
+{
+	free(s->asked);
+	s->asked = NULL;
+	s->n_asked = 0;
+	s->cap_asked = 0;
+}
+
+/* --- who wants what --------------------------------------------------------------- */
+
+static int by_digest(const void *a, const void *b)
+{
+	const struct asked *x = a;
+	const struct asked *y = b;
+	int order = memcmp(x->digest.b, y->digest.b, DIGEST_SIZE);
+
+	return order ? order : (x->id < y->id ? -1 : x->id > y->id);
+}
+
+static void sort(struct streams *s)
+{
+	if (s->n_asked > 1)
+		qsort(s->asked, s->n_asked, sizeof(*s->asked), by_digest);
+}
+
+/* The first who asked for `c`, or the end. */
+static struct asked *first_asked(const struct streams *s, const struct stream_content *c)
+{
+	size_t low = 0;
+	size_t high = s->n_asked;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp(s->asked[middle].digest.b, c->digest.b, DIGEST_SIZE) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return s->asked + low;
+}
+
+static bool asks_for(
+	const struct streams *s, const struct asked *a, const struct stream_content *c)
+{
+	return a < s->asked + s->n_asked && digest_equal(&a->digest, &c->digest) &&
+	       a->size == c->size;
+}
+
+static bool is_wanted(const struct streams *s, const struct stream_file *from,
+	const struct stream_frame *f)
+{
+	for (uint32_t i = 0; i < f->n_contents; i++) {
+		struct stream_content c = stream_frame_content(&from->index, f, i);
+
+		for (struct asked *a = first_asked(s, &c); asks_for(s, a, &c); a++)
+			if (!a->answered)
+				return true;
+	}
+	return false;
+}
+
+static size_t unanswered(const struct streams *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_asked; i++)
+		n += !s->asked[i].answered;
+	return n;
+}
+
+/* --- a frame's bases -------------------------------------------------------------- */
+
+struct asking {
+	struct streams *s;
+	struct stream_file *from;
+};
+
+/* Root puts them into memory we share, or says that it cannot. */
+static int get_base(
+	void *ctx, const struct stream_frame *f, struct bytes *ret, struct error *e)
+{
+	struct asking *k = ctx;
+	autobuf list = { 0 };
+	struct frame answer;
+	size_t size = 0;
+	int r;
+
+	for (uint32_t i = 0; i < f->n_bases; i++) {
+		struct stream_content c = stream_frame_base(&k->from->index, f, i);
+		unsigned char n[4];
+
+		le32_put(n, c.size);
+		buf_add(&list, c.digest.b, DIGEST_SIZE);
+		buf_add(&list, n, sizeof(n));
+		size += c.size;
+	}
+	r = reply(k->s->ss, FRAME_NEED_BASE, buf_bytes(&list), e);
+	if (r == 0)
+		r = session_next(k->s->ss, &answer, e);
+	if (r < 0)
+		return r;
+	if (answer.type != FRAME_BASE || answer.payload.size != 1)
+		return err_set(e, E_USAGE, "no answer to NEED_BASE");
+	if (answer.payload.data[0] != 1)
+		return err_set(e, E_NOTFOUND, "a base that no slot has");
+	return session_base(k->s->ss, size, ret, e);
+}
+
+/* --- sending ---------------------------------------------------------------------- */
+
+static int send_contents(struct streams *s, const struct stream_file *from,
+	const struct stream_frame *f, const unsigned char *data, struct error *e)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < f->n_contents; i++) {
+		struct stream_content c = stream_frame_content(&from->index, f, i);
+
+		for (struct asked *a = first_asked(s, &c); r == 0 && asks_for(s, a, &c);
+			a++) {
+			if (a->answered)
+				continue;
+			a->answered = true;
+			r = reply_content(
+				s->ss, a->id, (struct bytes){ data, c.size }, e);
+		}
+		data += c.size;
+	}
+	return r;
+}
+
+/* Where a run of wanted frames that begins with number `i` ends in the file. */
+static uint64_t run_end(const struct streams *s, const struct stream_file *from, size_t i)
+{
+	uint64_t end = from->index.frames[i].offset;
+
+	for (; i < from->index.n_frames; i++) {
+		const struct stream_frame *f = &from->index.frames[i];
+
+		if (!is_wanted(s, from, f))
+			break;
+		end = f->offset + f->stored;
+	}
+	return end;
+}
+
+static int send_frame(struct streams *s, struct stream_file *from,
+	const struct stream_frame *f, uint64_t end, struct error *e)
+{
+	struct asking k = { s, from };
+	const struct stream_base base = { get_base, &k };
+	autofree unsigned char *data = xmalloc(f->length);
+	int r = stream_file_frame(from, f, end, &base, data, e);
+
+	/* Without its base, or not what the index says: the full stream has it. */
+	if (r == E_NOTFOUND || (r == E_INPUT && from == &s->main))
+		return 0;
+	return r < 0 ? r : send_contents(s, from, f, data, e);
+}
+
+static int send_from(struct streams *s, struct stream_file *from, struct error *e)
+{
+	uint64_t end = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->index.n_frames; i++) {
+		const struct stream_frame *f = &from->index.frames[i];
+
+		if (!is_wanted(s, from, f))
+			continue;
+		if (f->offset >= end)
+			end = run_end(s, from, i);
+		r = send_frame(s, from, f, end, e);
+	}
+	return r;
+}
+
+static int send_missing(struct streams *s, struct error *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < s->n_asked; i++) {
+		unsigned char id[4];
+
+		if (s->asked[i].answered)
+			continue;
+		le32_put(id, s->asked[i].id);
+		r = frame_send(s->ss->fd, FRAME_MISSING, (struct bytes){ id, sizeof(id) },
+			bytes_of("no stream of this release has it"), e);
+	}
+	return r;
+}
+
+int streams_send(struct streams *s, const git_oid *commit, struct error *e)
+{
+	struct oid id;
+	int r;
+
+	memcpy(id.b, commit->id, OID_SIZE);
+	if (s->n_asked == 0)
+		return 0;
+	sort(s);
+	r = streams_open_main(s, &id, e);
+	if (r == 0)
+		r = send_from(s, &s->main, e);
+	if (r == 0 && unanswered(s) > 0 && stream_has_source(&s->main.prologue)) {
+		r = streams_open_full(s, &id, e);
+		if (r == 0)
+			r = send_from(s, &s->full, e);
+	}
+	if (r == 0)
+		r = send_missing(s, e);
+	forget(s);
+	return r;
+}
+
+/* --- forecast --------------------------------------------------------------------- */
+
+/* Stored bytes of frames that are wanted; they count as answered. */
+static uint64_t add_up(struct streams *s, const struct stream_file *from)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < from->index.n_frames; i++) {
+		const struct stream_frame *f = &from->index.frames[i];
+
+		if (!is_wanted(s, from, f))
+			continue;
+		bytes += f->stored;
+		for (uint32_t k = 0; k < f->n_contents; k++) {
+			struct stream_content c =
+				stream_frame_content(&from->index, f, k);
+
+			for (struct asked *a = first_asked(s, &c); asks_for(s, a, &c);
+				a++)
+				a->answered = true;
+		}
+	}
+	return bytes;
+}
+
+static int forecast_wanted(
+	struct streams *s, const struct oid *id, uint64_t *ret, struct error *e)
+{
+	int r = streams_open_main(s, id, e);
+
+	sort(s);
+	if (r == 0)
+		*ret = add_up(s, &s->main);
+	if (r == 0 && unanswered(s) > 0 && stream_has_source(&s->main.prologue)) {
+		r = streams_open_full(s, id, e);
+		if (r == 0)
+			*ret += add_up(s, &s->full);
+	}
+	return r;
+}
+
+int streams_forecast(struct streams *s, const git_oid *commit, struct error *e)
+{
+	const struct catalog_stream *chosen;
+	unsigned char payload[8];
+	uint64_t bytes = 0;
+	bool whole;
+	struct oid id;
+	int r;
+
+	memcpy(id.b, commit->id, OID_SIZE);
+	r = streams_catalog(s, &id, e);
+	if (r < 0)
+		return r;
+	chosen = catalog_find(&s->catalog, streams_choose(s));
+	whole = streams_choose(s) || s->n_have == 0;
+	if (whole && kept_ahead(&id))
+		bytes = 0;
+	else if (s->n_asked > 0)
+		r = forecast_wanted(s, &id, &bytes, e);
+	else if (whole && !kept_has(&id))
+		bytes = chosen->size;
+	else
+		return 0; /* it takes the wants to know */
+	forget(s);
+	le64_put(payload, bytes);
+	return r < 0 ? r : reply(s->ss, FRAME_FORECAST, (struct bytes){ payload, 8 }, e);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/* Following a channel of release streams: see streams.h.  Contents are stream-send.c's.
+ */
+#include "store/server/streams-internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "store/server/history.h"
+#include "store/server/kept.h"
+#include "store/server/sweep.h"
+
+#define SERIAL	"Osupdate-Serial: "
+#define VERSION "Osupdate-Version: "
+
+/* libcurl reads it by its name. */
+static int write_netrc(const struct options *o, struct error *e)
+{
+	autofd dir = -1;
+
+	if (!o->netrc)
+		return 0;
+	if (mkdir("home", 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "store/home");
+	dir = open("home", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(e, "store/home");
+	return io_replace_at(dir, ".netrc", bytes_of(o->netrc), 0600, e);
+}
+
+bool streams_configured(const struct session *ss)
+{
+	return ss->options.stream != NULL;
+}
+
+int streams_open(struct session *ss, struct streams **ret, struct error *e)
+{
+	struct streams *s = xcalloc(1, sizeof(*s));
+	autofree char *ahead = xasprintf("file://%s/%s", ss->dir, KEPT_AHEAD_DIR);
+	const char *have = ss->options.have ? ss->options.have : "";
+	int r;
+
+	s->ss = ss;
+	s->lock = -1;
+	s->main.spool = -1;
+	s->full.spool = -1;
+	while (*have && s->n_have < HAVE_MAX) {
+		size_t n = strcspn(have, " ");
+
+		if (oid_parse(have, n, &s->have[s->n_have]))
+			s->n_have++;
+		have += n + strspn(have + n, " ");
+	}
+	r = write_netrc(&ss->options, e);
+	if (r == 0)
+		r = http_open(ss, ss->options.stream ? ss->options.stream : "", ahead,
+			&s->http, e);
+	if (r < 0) {
+		streams_close(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+void streams_close(struct streams *s)
+{
+	if (!s)
+		return;
+	stream_file_close(&s->main);
+	stream_file_close(&s->full);
+	catalog_release(&s->catalog);
+	http_close(s->http);
+	cleanup_fd(&s->lock);
+	free(s->asked);
+	free(s);
+}
+
+/* --- the channel ------------------------------------------------------------------ */
+
+static int get_channel(
+	struct streams *s, const char *channel, struct buf *ret, struct error *e)
+{
+	autofree char *path = xasprintf("channel/%s", channel);
+	char etag[HTTP_ETAG_MAX] = "";
+	autobuf known = { 0 };
+	int r;
+
+	if (kept_channel(channel, &known, etag, NULL) < 0)
+		etag[0] = '\0';
+	r = http_get(s->http, path, FRAME_COMMIT_MAX, etag, ret, e);
+	if (r == E_NOTFOUND)
+		return 0;
+	if (r < 0)
+		return r;
+	if (r == 1)
+		buf_add(ret, known.data, known.size);
+	else
+		r = kept_save_channel(channel, buf_bytes(ret), etag, e);
+	return r < 0 ? r : 1;
+}
+
+int streams_list(struct streams *s, const char *channel, git_oid *ret, struct error *e)
+{
+	autobuf raw = { 0 };
+	struct oid id;
+	int r = get_channel(s, channel, &raw, e);
+
+	if (r <= 0)
+		return r;
+	id = oid_of("commit", buf_bytes(&raw));
+	memcpy(ret->id, id.b, OID_SIZE);
+	return 1;
+}
+
+/* --- which stream ----------------------------------------------------------------- */
+
+int streams_catalog(struct streams *s, const struct oid *id, struct error *e)
+{
+	char path[64 + OID_HEX_MAX];
+	char hex[OID_HEX_MAX];
+	autobuf text = { 0 };
+	int r;
+
+	if (s->catalog.n > 0 && oid_equal(&s->catalog_of, id))
+		return 0;
+	stream_file_close(&s->main);
+	stream_file_close(&s->full);
+	catalog_release(&s->catalog);
+	oid_hex(id, hex);
+	(void)snprintf(path, sizeof(path), "release/%s/index", hex);
+	r = http_get(s->http, path, CATALOG_MAX, NULL, &text, e);
+	if (r == 0)
+		r = catalog_parse(buf_bytes(&text), &s->catalog, e);
+	if (r == E_INPUT) {
+		e->code = E_REMOTE; /* the server's, not a person's */
+		r = err_prefix(e, E_REMOTE, "%s", path);
+	}
+	if (r == 0)
+		s->catalog_of = *id;
+	return r;
+}
+
+char *streams_path(const struct oid *id, const struct oid *source)
+{
+	char hex[OID_HEX_MAX];
+	char from[OID_HEX_MAX];
+
+	oid_hex(id, hex);
+	if (!source)
+		return xasprintf("release/%s/full", hex);
+	oid_hex(source, from);
+	return xasprintf("release/%s/from-%s", hex, from);
+}
+
+/* The first release that a slot holds and there is a stream from, or NULL: the full one.
+ */
+const struct oid *streams_choose(const struct streams *s)
+{
+	for (size_t i = 0; i < s->n_have; i++)
+		if (catalog_find(&s->catalog, &s->have[i]))
+			return &s->have[i];
+	return NULL;
+}
+
+int streams_lock(struct streams *s, struct error *e)
+{
+	return s->lock >= 0 ? 0 : fetch_lock(&s->lock, e);
+}
+
+static int open_stream(struct streams *s, const struct oid *id, const struct oid *source,
+	uint64_t end, struct stream_file *ret, struct error *e)
+{
+	autofree char *path = streams_path(id, source);
+	autobuf beginning = { 0 };
+	bool known = kept_beginning(id, source, &beginning, NULL) == 0;
+	int r = streams_lock(s, e);
+
+	if (r == 0)
+		r = stream_file_open(s->http, path, id, end, &beginning, ret, e);
+	return r < 0 || known ? r
+			      : kept_save_beginning(id, source, buf_bytes(&beginning), e);
+}
+
+/*
+ * Open the chosen stream.  One from a release is read through; of the full one everything
+ * only when nothing is here, so ranges of it are asked for.
+ */
+int streams_open_main(struct streams *s, const struct oid *id, struct error *e)
+{
+	const struct oid *source;
+	uint64_t end = STREAM_PROLOGUE;
+	int r = streams_catalog(s, id, e);
+
+	if (r < 0 || s->main.path)
+		return r;
+	source = streams_choose(s);
+	if (!kept_has(id))
+		end = source || s->n_have == 0 ? 0 : s->catalog.streams[0].start;
+	return open_stream(s, id, source, end, &s->main, e);
+}
+
+/* The full stream's index, for what the chosen one does not give. */
+int streams_open_full(struct streams *s, const struct oid *id, struct error *e)
+{
+	int r = streams_catalog(s, id, e);
+
+	if (r < 0 || s->full.path)
+		return r;
+	return open_stream(s, id, NULL, STREAM_PROLOGUE, &s->full, e);
+}
+
+/* --- commits and manifest --------------------------------------------------------- */
+
+/* By the full stream, where the source's manifest is not here. */
+static int manifest_of_full(
+	struct streams *s, const struct oid *id, int fd, struct error *e)
+{
+	struct stream_file full = { .spool = -1 };
+	int r = open_stream(s, id, NULL, s->catalog.streams[0].start, &full, e);
+
+	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		r = err_sys(e, "store: manifest");
+	if (r == 0)
+		r = stream_file_manifest(&full, -1, fd, e);
+	stream_file_close(&full);
+	return r;
+}
+
+int streams_keep(struct streams *s, const struct oid *id, struct error *e)
+{
+	autofd source = -1;
+	autofd fd = -1;
+	int r;
+
+	if (kept_has(id) && !s->ss->options.ahead)
+		return 0;
+	r = s->ss->options.ahead ? streams_ahead(s, id, e) : 0;
+	if (r < 0 || kept_has(id))
+		return r;
+	r = streams_open_main(s, id, e);
+	if (r == 0)
+		r = kept_begin(id, &fd, e);
+	if (r < 0)
+		return r;
+	if (stream_has_source(&s->main.prologue))
+		(void)kept_manifest(&s->main.prologue.source, &source, NULL);
+	r = stream_file_manifest(&s->main, source, fd, e);
+	if (r == E_NOTFOUND || r == E_INPUT)
+		r = manifest_of_full(s, id, fd, e);
+	return r < 0 ? r : kept_save(id, fd, buf_bytes(&s->main.head), e);
+}
+
+int streams_fetch(struct streams *s, const char *channel, git_oid *ret, struct error *e)
+{
+	struct oid id;
+	int r = streams_list(s, channel, ret, e);
+
+	if (r <= 0)
+		return r;
+	memcpy(id.b, ret->id, OID_SIZE);
+	r = streams_keep(s, &id, e);
+	if (r < 0)
+		return r;
+	kept_sweep(&id, s->have, s->n_have);
+	return 1;
+}
+
+/* --- what is kept ----------------------------------------------------------------- */
+
+static int reply_release(
+	struct session *ss, struct bytes commit, struct bytes tags, struct error *e)
+{
+	enum stream_item kind;
+	struct bytes raw;
+	size_t at = 0;
+	int n = 0;
+	int r = reply(ss, FRAME_COMMIT, commit, e);
+
+	/* In a head tags follow a commit; here they stand alone. */
+	while (r == 0 && tags.size > at && n < FRAME_TAGS_MAX) {
+		autobuf padded = { 0 };
+		size_t skip;
+
+		stream_head_add(&padded, STREAM_COMMIT, (struct bytes){ 0 });
+		skip = padded.size;
+		buf_add(&padded, tags.data, tags.size);
+		at = at ? at : skip;
+		if (stream_head_next(buf_bytes(&padded), &at, &kind, &raw, NULL) != 1)
+			break;
+		if (raw.size > 0 && raw.size <= FRAME_COMMIT_MAX) {
+			r = reply(ss, FRAME_TAG, raw, e);
+			n++;
+		}
+	}
+	return r;
+}
+
+static int find(struct streams *s, const char *selector, struct buf *commit,
+	struct buf *tags, struct error *e)
+{
+	char etag[HTTP_ETAG_MAX];
+	struct oid id;
+	autobuf raw = { 0 };
+
+	(void)s;
+	if (strncmp(selector, "commit:", 7) == 0)
+		return oid_parse(selector + 7, strlen(selector + 7), &id)
+			       ? kept_find(&id, NULL, NULL, commit, tags, e)
+			       : 0;
+	if (strncmp(selector, "serial:", 7) == 0)
+		return kept_find(NULL, SERIAL, selector + 7, commit, tags, e);
+	if (strncmp(selector, "version:", 8) == 0)
+		return kept_find(NULL, VERSION, selector + 8, commit, tags, e);
+	if (strncmp(selector, "channel:", 8) != 0 ||
+		kept_channel(selector + 8, &raw, etag, NULL) < 0)
+		return 0;
+	id = oid_of("commit", buf_bytes(&raw));
+	if (kept_find(&id, NULL, NULL, commit, tags, e) == 0)
+		buf_add(commit, raw.data,
+			raw.size); /* not fetched yet, and without tags */
+	return 1;
+}
+
+int streams_release(struct streams *s, const char *selector, struct error *e)
+{
+	autobuf commit = { 0 };
+	autobuf tags = { 0 };
+	struct oid id;
+	int r = find(s, selector, &commit, &tags, e);
+
+	/* Named by its id, it may be on the server though nothing here knows of it. */
+	if (r == 0 && strncmp(selector, "commit:", 7) == 0 &&
+		oid_parse(selector + 7, strlen(selector + 7), &id) &&
+		streams_keep(s, &id, NULL) == 0)
+		r = find(s, selector, &commit, &tags, e);
+	if (r <= 0)
+		return r;
+	r = reply_release(s->ss, buf_bytes(&commit), buf_bytes(&tags), e);
+	return r < 0 ? r : 1;
+}
+
+bool streams_has(struct streams *s, const git_oid *commit)
+{
+	struct oid id;
+
+	memcpy(id.b, commit->id, OID_SIZE);
+	return kept_has(&id) || streams_catalog(s, &id, NULL) == 0;
+}
+
+/* The first parent of a raw commit. */
+static bool parent_of(const struct buf *commit, struct oid *ret)
+{
+	const char *end = strstr(commit->data, "\n\n");
+	const char *line = strstr(commit->data, "\nparent ");
+
+	return line && end && line < end &&
+	       oid_parse(line + 8, strcspn(line + 8, "\n"), ret);
+}
+
+int streams_log(struct streams *s, uint32_t max, const char *channel, struct error *e)
+{
+	char etag[HTTP_ETAG_MAX];
+	autobuf commit = { 0 };
+	struct oid id;
+	int r = kept_channel(channel, &commit, etag, NULL);
+
+	(void)s;
+	if (r < 0)
+		return 0;
+	for (uint32_t n = 0; r >= 0 && n < max; n++) {
+		r = reply(s->ss, FRAME_COMMIT, buf_bytes(&commit), e);
+		if (r < 0 || !parent_of(&commit, &id))
+			break;
+		buf_reset(&commit);
+		r = kept_find(&id, NULL, NULL, &commit, NULL, e);
+		if (r <= 0)
+			break;
+	}
+	return r < 0 ? r : 1;
+}
+
+int streams_manifest(struct streams *s, const git_oid *commit, struct error *e)
+{
+	automap map = { 0 };
+	autofd fd = -1;
+	struct oid id;
+	int r;
+
+	memcpy(id.b, commit->id, OID_SIZE);
+	r = streams_keep(s, &id, e);
+	if (r == 0)
+		r = kept_manifest(&id, &fd, e);
+	if (r == 0)
+		r = io_map(fd, &map, e);
+	return r < 0 ? r : reply_data(s->ss, (struct bytes){ 0 }, map, e);
+}
