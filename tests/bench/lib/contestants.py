@@ -2,17 +2,20 @@
 """Each peer: how it publishes three roots, what a device of it looks like before a case,
 and the script that is timed.  All mount and unmount the slot inside the timed script, so
 that everybody begins with a cold file system and ends with a durable one."""
+import json
 import os
 import shutil
 
 from measure import Disk, run, shell
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 TAR = "tar --numeric-owner --xattrs --xattrs-include='*' --acls"
 SLOT_SIZE, DATA_SIZE = 3 << 30, 4 << 30
 NOTES = """\
 Same for all: the slot is mounted, changed, synced and unmounted inside the timing.
 osupdate        verifies a signature and every byte it writes, and switches the boot loader;
-                osupdate-trust is `read-back = no`, the other reads the slot back from disk
+                osupdate-trust is `read-back = no`, the other reads the slot back from disk;
+                osupdate-stream and -s-trust are the same devices, following release streams
 ostree          fix: pulls into a repository on the slot and checks out hard links beside it,
                 so files are shared and a local change changes all; install copies; no /dev
 rsync           from a local directory: nothing is fetched, signed or checked
@@ -66,7 +69,7 @@ class Peer:
                 d.save("%s-%s-%d" % (self.name, version, i))
 
     def begins(self, case):
-        return {"install": 0, "upgrade": 1}.get(case, 2)
+        return {"install": 0, "install-wire": 0, "upgrade": 1, "upgrade-wire": 1}.get(case, 2)
 
     def ready(self, case):
         for i, d in enumerate(self.disks):
@@ -86,7 +89,7 @@ class Peer:
         return "mount -o noatime %s %s\n%s\numount %s" % (self.slot.device, self.slot.dir, script, self.slot.dir)
 
     def to(self, case):
-        return {"install": 1, "upgrade": 2, "nothing": 2}.get(case, 3)
+        return {"install": 1, "install-wire": 1, "upgrade": 2, "upgrade-wire": 2, "nothing": 2}.get(case, 3)
 
 
 class Osupdate(Peer):
@@ -97,6 +100,7 @@ class Osupdate(Peer):
 
     def __init__(self, *a):
         super().__init__(*a)
+        self.applied = []
         self.booted = Disk(self.scratch, self.name + "-booted", SLOT_SIZE)
         self.disks = [self.slot, self.data, self.booted]
         self.git = os.path.join(self.srv, "os.git")
@@ -131,7 +135,7 @@ class Osupdate(Peer):
             f.write('builder@example.org namespaces="git" %s\n' % public)
         with open(self.conf, "w", encoding="utf-8") as f:
             f.write("""[update]
-url = %s/git/os.git
+%s
 channel = stable
 product = bench
 read-back = %s
@@ -145,9 +149,12 @@ grubenv = %s/grubenv
 device = %s
 [slot B]
 device = %s
-""" % (self.server.url, self.read_back, self.data.dir, signers, self.data.dir, self.booted.device, self.slot.device))
+""" % (self.source(), self.read_back, self.data.dir, signers, self.data.dir, self.booted.device, self.slot.device))
         for p in (signers, self.conf):
             os.chmod(p, 0o644)
+
+    def source(self):
+        return "url = %s/git/os.git" % self.server.url
 
     def make(self, version):
         self.configure()
@@ -170,12 +177,73 @@ device = %s
         if case == "install":
             return self.osu("none", "install --slot B", 1)
         if case == "fix":
-            return self.osu("A", "update")
+            return "%s | python3 %s %s" % (self.osu("A", "update").replace("--progress=none", "--progress=json"),
+                                           os.path.join(HERE, "steps.py"), self.scratch.path("steps"))
         return self.osu("A", "install --slot B", self.to(case))
+
+    def after(self, case):
+        super().after(case)
+        if case == "fix":
+            with open(self.scratch.path("steps"), encoding="ascii") as f:
+                steps = json.load(f)
+            self.applied.append(steps["arm"] - steps["plan"])  # plan, apply and seal
 
 
 class OsupdateTrust(Osupdate):
     name, read_back = "osupdate-trust", "no"
+
+
+class OsupdateStream(Osupdate):
+    """The same device, following release streams: static files, no git repository."""
+    name = "osupdate-stream"
+    cases = ("install-wire", "upgrade-wire", "fix")
+    streamed = False
+
+    @property
+    def www(self):
+        return os.path.join(self.srv, "os-streams")
+
+    def publish(self):
+        super().publish()
+        if OsupdateStream.streamed:
+            return
+        OsupdateStream.streamed = True
+        shutil.rmtree(self.www, ignore_errors=True)
+        for n in 1, 2, 3:
+            before = os.times()
+            run("git", "osupdate", "publish", "--repo", self.git, "--to", self.www, "--channel", "stable",
+                "--last", 1, "refs/releases/%d" % n)
+            used = os.times()
+            print("# streams to release %d, from nothing and from the one before, in %.0f s of CPU" % (
+                n, used.children_user + used.children_system - before.children_user - before.children_system),
+                flush=True)
+
+    def commit(self, n):
+        return run("git", "--git-dir=" + self.git, "rev-parse", "refs/releases/%d" % n).strip()
+
+    def offer(self, n):
+        with open(os.path.join(self.www, "channel", "stable"), "w", encoding="utf-8") as f:
+            f.write(run("git", "--git-dir=" + self.git, "cat-file", "commit", self.commit(n)))
+
+    def source(self):
+        return "stream = %s/os-streams" % self.server.url
+
+    def before(self, case):
+        self.configure()
+        self.offer(self.to(case))
+
+    def make(self, version):
+        super().make(version)
+        shell("rm -rf %s/state/store/%s" % (self.data.dir, "streams/ahead" if version else "streams"))
+
+    def script(self, case):
+        if case == "install-wire":
+            return self.osu("none", "install --slot B", self.commit(1))
+        return super().script("fix") if case == "fix" else self.osu("A", "update")
+
+
+class OsupdateStreamTrust(OsupdateStream):
+    name, read_back = "osupdate-s-trust", "no"
 
 
 class Ostree(Peer):
@@ -198,6 +266,11 @@ class Ostree(Peer):
             run("ostree", "--repo=" + self.repo, "commit", "--branch=v%d" % n, "--tree=dir=" + copy)
             shutil.rmtree(copy)
         run("ostree", "--repo=" + self.repo, "static-delta", "generate", "--from=v2", "--to=v3")
+        before = os.times()
+        run("ostree", "--repo=" + self.repo, "static-delta", "generate", "--from=v1", "--to=v2")
+        used = os.times()
+        print("# ostree made its delta from 1 to 2 in %.0f s of CPU" % (
+            used.children_user + used.children_system - before.children_user - before.children_system), flush=True)
         run("ostree", "--repo=" + self.repo, "summary", "-u")
 
     def place(self, case):
@@ -227,14 +300,14 @@ class Ostree(Peer):
     def script(self, case):
         n = self.to(case)
         repo = self.place(case).dir + "/repo"
-        steps = [self.pull(repo, n)] if case == "fix" else []
+        steps = [self.pull(repo, n)] if case in ("fix", "upgrade-wire") else []
         steps.append("ostree --repo=%s checkout %s origin:v%d %s/%d" % (
             repo, "--force-copy" if case == "install" else "", n, self.slot.dir, n))
         return self.mounted("\n".join(steps))
 
 
 class OstreeDelta(Ostree):
-    name, deltas, cases = "ostree-delta", "", ("fix",)
+    name, deltas, cases = "ostree-delta", "", ("upgrade-wire", "fix")
 
     def published(self):
         """By the other one, which comes first."""
@@ -291,7 +364,7 @@ class Git(Peer):
 
 
 class Casync(Peer):
-    name, cases = "casync", ("install", "upgrade", "fix")
+    name, cases = "casync", ("install-wire", "upgrade-wire", "fix")
     keeps = True
 
     def publish(self):
@@ -313,6 +386,7 @@ class Casync(Peer):
 
 class Tar(Peer):
     name, cases, suffix, unpack = "tar", ("install", "upgrade", "fix"), "tar", "cat"
+    WIRE = ("install-wire", "fix")
 
     def publish(self):
         for n, tar in enumerate(self.tars, 1):
@@ -326,16 +400,17 @@ class Tar(Peer):
     def script(self, case):
         n = self.to(case)
         file = os.path.join(self.srv, "v%d.%s" % (n, self.suffix))
-        source = "curl -sS %s/v%d.%s |" % (self.server.url, n, self.suffix) if case == "fix" else ""
-        if case != "fix" and self.unpack == "cat":
+        source = "curl -sS %s/v%d.%s |" % (self.server.url, n, self.suffix) if case in self.WIRE else ""
+        if case not in self.WIRE and self.unpack == "cat":
             return self.mounted("%s -xpf %s -C %s" % (TAR, file, self.slot.dir))
-        if case != "fix":
+        if case not in self.WIRE:
             return self.mounted("%s <%s | %s -xp -C %s" % (self.unpack, file, TAR, self.slot.dir))
         return self.mounted("%s %s | %s -xp -C %s" % (source, self.unpack, TAR, self.slot.dir))
 
 
 class ZstdTar(Tar):
     name, suffix, unpack = "zstd-tar", "tar.zst", "zstd -dc"
+    cases = ("install", "install-wire", "fix")
     keeps = True
 
     def publish(self):
@@ -345,7 +420,7 @@ class ZstdTar(Tar):
 
 
 def all_of(scratch, server, tars, trees, small, only):
-    classes = [Osupdate, OsupdateTrust, Rsync, Tar]
+    classes = [Osupdate, OsupdateTrust, OsupdateStream, Rsync, Tar]
     if not small:
-        classes += [Ostree, OstreeDelta, Git, Casync, ZstdTar]
+        classes += [OsupdateStreamTrust, Ostree, OstreeDelta, Git, Casync, ZstdTar]
     return [c(scratch, server, tars, trees) for c in classes if not only or c.name in only]
