@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What http.c and http-body.c share: places, and one request to one of them. */
+#ifndef SERVER_HTTP_INTERNAL_H
+#define SERVER_HTTP_INTERNAL_H
+
+#include <curl/curl.h>
+
+#include "store/server/http.h"
+
+#define HTTP_STALL_MS 15000	   /* silence that ends a connection; root waits longer */
+#define HTTP_CHUNK    (128l << 10) /* libcurl's buffer */
+
+struct http {
+	struct session *ss;
+	CURLM *multi;
+	char *places[HTTP_PLACES_MAX + 1];
+	size_t n_places;
+	struct buf shown; /* a place as messages have it */
+};
+
+int64_t http_now_ms(void);
+/* The URL of a place for messages; lives until the next call. */
+const char *http_shown(struct http *h, size_t place);
+/* A handle with all options set but who reads; errors will be in `why`.  NULL: no memory.
+ */
+CURL *http_request(struct http *h, size_t place, const char *path, char *why);
+/* The value of header `name` in the line `p`, or NULL. */
+const char *http_header(const char *p, size_t n, const char *name, size_t *ret_n);
+void http_keep_etag(const char *value, size_t n, char *etag);
+/* Has nothing come for too long? */
+bool http_is_stalled(int64_t since_ms);
+/* The result of `easy`, once it has ended. */
+bool http_take_result(CURLM *multi, CURL *easy, CURLcode *ret);
+const char *http_reason(CURLcode code, const char *why);
+/* Does the place say that it has no such file? */
+bool http_is_absent(CURL *easy, CURLcode code);
+
+#endif
