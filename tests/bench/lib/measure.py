@@ -57,7 +57,7 @@ class Scratch:
 
     def clean(self):
         for p in self.processes:
-            p.terminate()  # not killed: nginx and fcgiwrap end their workers
+            os.killpg(p.pid, signal.SIGTERM)  # fcgiwrap leaves its workers behind
             p.wait()
         for m in reversed(self.mounts):
             subprocess.run(["umount", "-l", m], stderr=subprocess.DEVNULL, check=False)
@@ -175,7 +175,7 @@ http {
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         for argv in (["fcgiwrap", "-c", "2", "-s", "unix:" + gateway],
                      ["nginx", "-p", scratch.dir, "-e", scratch.path("nginx.log"), "-c", conf]):
-            scratch.processes.append(subprocess.Popen(argv, **quiet))
+            scratch.processes.append(subprocess.Popen(argv, start_new_session=True, **quiet))
         self.url = "http://127.0.0.1:%d" % port
         for _ in range(200):
             try:
