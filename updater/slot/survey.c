@@ -2,15 +2,13 @@
 /* Surveys: see survey.h.  Everything here only reads; a doubt is a "no". */
 #include "slot/survey.h"
 
-#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "slot/inodes.h"
 #include "slot/verify.h"
-#include "slot/write.h"
-
-#define PARTS 4 /* threads */
 
 struct survey {
 	pthread_t thread;
@@ -25,123 +23,143 @@ struct survey {
 	struct slot_index index;
 };
 
-/* --- one part of the manifest ----------------------------------------------------- */
+/* --- directories ------------------------------------------------------------------ */
 
-struct part {
-	pthread_t thread;
-	bool running;
-	struct survey *survey;
-	struct writer w; /* for the directories, nothing is written */
-	struct manifest_reader *reader;
-	struct bytes manifest; /* the whole */
-	size_t from;
-	size_t to;
-	uint64_t index; /* of the entry at `from` */
-	bool same;
+/* A directory we are in, and the sum over the names it should hold. */
+struct level {
+	uint64_t inode;
+	size_t path_size; /* 0: the root */
+	uint64_t names;
+	bool own; /* PATH_OWN: two names of it are no entries */
 };
 
-/* Is this the line of an entry, not one about the entry above? */
-static bool is_entry(struct bytes line)
+struct looking {
+	const struct survey *survey;
+	struct inodes *disk;
+	struct level *levels;
+	size_t n;
+	size_t cap;
+	uint64_t found; /* sum over the names a directory does hold */
+	const struct level *in;
+	unsigned char key[crypto_shorthash_KEYBYTES];
+};
+
+/* Of a name and the inode it stands for; sums of these do not depend on an order. */
+static uint64_t name_sum(
+	const struct looking *k, const char *name, size_t size, uint64_t inode)
 {
-	return line.size > 1 && line.data[1] == ' ' && !strchr("+=", line.data[0]);
+	unsigned char text[NAME_MAX + sizeof(inode)];
+	unsigned char sum[crypto_shorthash_BYTES];
+	uint64_t n;
+
+	memcpy(text, &inode, sizeof(inode));
+	memcpy(text + sizeof(inode), name, size);
+	(void)crypto_shorthash(sum, text, sizeof(inode) + size, k->key);
+	memcpy(&n, sum, sizeof(n));
+	return n;
 }
 
-/*
- * As it was sealed, says its inode.  For names that came or went, a directory's own ctime
- * tells.  Of an h its first name tells: the same inode.
- */
-static bool is_same(struct part *p, const struct entry *entry, uint64_t index)
+static bool is_named(const char *name, size_t size, const char *what)
 {
-	const struct slot_index *known = &p->survey->index;
+	return size == strlen(what) && memcmp(name, what, size) == 0;
+}
+
+static void on_name(void *ctx, const char *name, size_t size, uint64_t inode)
+{
+	struct looking *k = ctx;
+
+	if (k->in->path_size == 0 && is_named(name, size, "lost+found"))
+		return;
+	if (k->in->own &&
+		(is_named(name, size, "manifest") || is_named(name, size, "release")))
+		return;
+	k->found += size <= NAME_MAX ? name_sum(k, name, size, inode) : 1;
+}
+
+/* Leave the innermost directory: does it hold its names, and no others? */
+static bool leave(struct looking *k)
+{
+	k->in = &k->levels[--k->n];
+	k->found = 0;
+	return inodes_names(k->disk, k->in->inode, on_name, k) &&
+	       k->found == k->in->names;
+}
+
+static void enter(struct looking *k, const struct entry *entry, uint64_t inode)
+{
+	bool root = strcmp(entry->path, ".") == 0;
+
+	ARRAY_GROW(k->levels, k->n, k->cap);
+	k->levels[k->n++] = (struct level){
+		.inode = inode,
+		.path_size = root ? 0 : strlen(entry->path),
+		.own = strcmp(entry->path, PATH_OWN) == 0,
+	};
+}
+
+/* --- entries ---------------------------------------------------------------------- */
+
+/* Into the directory of `path`, out of all that end before it. */
+static bool go_to(struct looking *k, const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	size_t size = slash ? (size_t)(slash - path) : 0;
+
+	*ret_name = slash ? slash + 1 : path;
+	while (k->n > 0 && k->levels[k->n - 1].path_size != size)
+		if (!leave(k))
+			return false;
+	return k->n > 0;
+}
+
+/* As it was sealed, says its inode.  Of an h its first name tells: the same inode. */
+static bool is_same(struct looking *k, const struct entry *entry, uint64_t index)
+{
+	const struct slot_index *known = &k->survey->index;
 	const char *name;
 	struct stat st;
-	int dirfd;
+	uint64_t inode;
 
 	if (path_within(entry->path, "lost+found"))
 		return true;
-	if (index >= known->count || writer_parent(&p->w, entry->path, &dirfd, &name, NULL) < 0 ||
-		fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (index >= known->count)
 		return false;
-	if (entry->type == ENTRY_HARD)
-		return known->items[index].inode == st.st_ino;
-	return slot_index_says(known, index, entry, &st);
-}
-
-static void *run_part(void *ctx)
-{
-	struct part *p = ctx;
-	uint64_t index = p->index;
-	size_t at = p->from;
-
-	p->same = true;
-	while (p->same && at < p->to && !atomic_load(&p->survey->stop)) {
-		struct entry entry;
-		struct bytes line;
-		size_t start = at;
-
-		if (!manifest_line(p->manifest, &at, &line))
-			break;
-		if (is_entry(line))
-			p->same = manifest_at(p->reader, start, &entry, NULL) == 0 &&
-				  is_same(p, &entry, index++);
+	inode = known->items[index].inode;
+	if (strcmp(entry->path, ".") != 0) {
+		if (!go_to(k, entry->path, &name))
+			return false;
+		k->levels[k->n - 1].names += name_sum(k, name, strlen(name), inode);
+	} else if (inode != INODES_ROOT) {
+		return false;
 	}
-	if (!p->same)
-		atomic_store(&p->survey->stop, true);
-	return NULL;
+	if (entry->type != ENTRY_HARD &&
+		(!inodes_stat(k->disk, inode, &st) ||
+			!slot_index_says(known, index, entry, &st)))
+		return false;
+	if (entry->type == ENTRY_DIR)
+		enter(k, entry, inode);
+	return true;
 }
 
-/* --- all parts -------------------------------------------------------------------- */
-
-/* Cut the manifest where entries begin; false when it is none. */
-static bool cut(struct part *parts, struct survey *s, int root, struct bytes manifest)
+/* Every entry's inode and every directory's names, read off the disk. */
+static bool ask_all(struct survey *s, struct bytes manifest)
 {
+	struct looking k = { .survey = s, .disk = inodes_open(s->slot->device) };
+	autoreader reader = manifest_reader_new(manifest);
+	bool same = k.disk != NULL;
+	struct entry entry;
 	uint64_t index = 0;
-	struct bytes line;
-	size_t at = 0;
-	size_t n = 0;
+	int got = 1;
 
-	if (!manifest_line(manifest, &at, &line))
-		return false;
-	for (size_t start = at; manifest_line(manifest, &at, &line); start = at) {
-		if (!is_entry(line))
-			continue;
-		if (n < PARTS && start >= manifest.size / PARTS * n) {
-			parts[n] = (struct part){ .survey = s, .manifest = manifest,
-				.from = start, .index = index };
-			writer_init(&parts[n].w, root);
-			parts[n].reader = manifest_reader_new(manifest);
-			if (n > 0)
-				parts[n - 1].to = start;
-			n++;
-		}
-		index++;
-	}
-	if (n > 0)
-		parts[n - 1].to = manifest.size;
-	return index == s->index.count;
-}
-
-/* Several threads: a disk answers several questions at a time sooner than one after the
- * other. */
-static bool ask_all(struct survey *s, int root, struct bytes manifest)
-{
-	struct part parts[PARTS] = { 0 };
-	bool same = cut(parts, s, root, manifest);
-
-	for (size_t i = 0; same && i < PARTS; i++)
-		if (parts[i].reader)
-			parts[i].running = pthread_create(&parts[i].thread, NULL,
-						   run_part, &parts[i]) == 0;
-	for (size_t i = 0; i < PARTS; i++) {
-		if (parts[i].running)
-			(void)pthread_join(parts[i].thread, NULL);
-		if (!parts[i].reader)
-			continue;
-		same = same && parts[i].running && parts[i].same;
-		manifest_reader_free(parts[i].reader);
-		writer_release(&parts[i].w);
-	}
-	return same && !atomic_load(&s->stop);
+	crypto_shorthash_keygen(k.key);
+	while (same && !atomic_load(&s->stop) &&
+		(got = manifest_next(reader, &entry, NULL)) > 0)
+		same = is_same(&k, &entry, index++);
+	while (same && k.n > 0)
+		same = leave(&k);
+	inodes_close(k.disk);
+	free(k.levels);
+	return same && got == 0 && index == s->index.count;
 }
 
 static void look(struct survey *s, int root)
@@ -154,8 +172,7 @@ static void look(struct survey *s, int root)
 	s->key.manifest = digest_of(manifest);
 	if (slot_index_load(s->state_dirfd, s->slot->name, &s->key, &s->index, NULL) < 0)
 		return;
-	s->same = digest_equal(&s->index.stamp, &s->key.stamp) &&
-		  ask_all(s, root, manifest);
+	s->same = digest_equal(&s->index.stamp, &s->key.stamp) && ask_all(s, manifest);
 	slot_index_release(&s->index);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is everything on a slot still as it was sealed?  One stat for every file, in a thread
- * of its own, so that it is done while a release is fetched.  Then a plan has only to
- * compare two manifests.
+ * Is everything on a slot still as it was sealed?  Every inode and every directory is looked
+ * at, in a thread of its own, so that it is done while a release is fetched.  Then a plan
+ * has only to compare two manifests.
  */
 #ifndef SLOT_SURVEY_H
 #define SLOT_SURVEY_H

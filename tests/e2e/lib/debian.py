@@ -9,7 +9,7 @@ from lab import HOST, Lab
 from toolbox import CACHE, TOP, Native, cache_locked, key_of, run, write
 
 PACKAGES = ("systemd systemd-sysv udev dbus login kmod e2fsprogs iproute2 libgit2-1.5 libjansson4 "
-            "libinih1 libcurl4 libdeflate0 libzstd1 libsmartcols1 libsodium23 libmount1 libblkid1 libsystemd0 libfdisk1").split()
+            "libinih1 libcurl4 libdeflate0 libext2fs2 libzstd1 libsmartcols1 libsodium23 libmount1 libblkid1 libsystemd0 libfdisk1").split()
 SYSTEM = "/etc/systemd/system"
 
 

@@ -101,7 +101,7 @@ class Arm64(Native):
     kernel_package = "linux-image-cloud-arm64"
     PACKAGES = ("libgit2-dev libarchive-dev libsodium-dev libmount-dev libblkid-dev libsmartcols-dev "
                 "libjansson-dev libinih-dev zlib1g-dev libzstd-dev libdeflate-dev libcurl4-openssl-dev "
-                "libsystemd-dev busybox-static e2fsprogs "
+                "libext2fs-dev comerr-dev libsystemd-dev busybox-static e2fsprogs "
                 "libubootenv-tool").split()
     LIBRARIES = ("/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu")
 
