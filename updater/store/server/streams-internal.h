@@ -30,7 +30,6 @@ struct streams {
 	struct asked *asked;
 	size_t n_asked;
 	size_t cap_asked;
-	uint64_t sent; /* contents, of the current request */
 };
 
 int streams_catalog(struct streams *s, const struct oid *id, struct error *e);

@@ -274,27 +274,21 @@ int streams_fetch(struct streams *s, const char *channel, git_oid *ret, struct e
 static int reply_release(
 	struct session *ss, struct bytes commit, struct bytes tags, struct error *e)
 {
+	autobuf head = { 0 }; /* in which tags follow their commit */
 	enum stream_item kind;
 	struct bytes raw;
 	size_t at = 0;
 	int n = 0;
 	int r = reply(ss, FRAME_COMMIT, commit, e);
 
-	/* In a head tags follow a commit; here they stand alone. */
-	while (r == 0 && tags.size > at && n < FRAME_TAGS_MAX) {
-		autobuf padded = { 0 };
-		size_t skip;
-
-		stream_head_add(&padded, STREAM_COMMIT, (struct bytes){ 0 });
-		skip = padded.size;
-		buf_add(&padded, tags.data, tags.size);
-		at = at ? at : skip;
-		if (stream_head_next(buf_bytes(&padded), &at, &kind, &raw, NULL) != 1)
-			break;
-		if (raw.size > 0 && raw.size <= FRAME_COMMIT_MAX) {
-			r = reply(ss, FRAME_TAG, raw, e);
-			n++;
-		}
+	stream_head_add(&head, STREAM_COMMIT, commit);
+	buf_add(&head, tags.data, tags.size);
+	while (r == 0 && n < FRAME_TAGS_MAX &&
+		stream_head_next(buf_bytes(&head), &at, &kind, &raw, NULL) == 1) {
+		if (kind != STREAM_TAG || raw.size == 0 || raw.size > FRAME_COMMIT_MAX)
+			continue;
+		r = reply(ss, FRAME_TAG, raw, e);
+		n++;
 	}
 	return r;
 }
