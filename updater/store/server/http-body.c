@@ -64,9 +64,9 @@ static void disconnect(struct body *b)
 	b->fd = -1;
 	if (!b->easy)
 		return;
-	(void)curl_multi_remove_handle(b->h->multi, b->easy);
-	curl_easy_cleanup(b->easy);
-	curl_slist_free_all(b->headers);
+	(void)curl.multi_remove_handle(b->h->multi, b->easy);
+	curl.easy_cleanup(b->easy);
+	curl.slist_free_all(b->headers);
 	b->easy = NULL;
 	b->headers = NULL;
 }
@@ -137,7 +137,7 @@ static bool fits(struct body *b)
 	uint64_t next = b->at + b->fill - b->start;
 	long status = 0;
 
-	(void)curl_easy_getinfo(b->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl.easy_getinfo(b->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status != 206 || b->offered_start != next || b->offered_total == 0 ||
 		(b->total != 0 && b->total != b->offered_total)) {
 		(void)snprintf(b->why, sizeof(b->why),
@@ -188,18 +188,18 @@ static int connect_body(struct body *b, struct error *e)
 		(void)snprintf(
 			b->range, sizeof(b->range), "%llu-", (unsigned long long)next);
 	if (b->etag[0] && b->etag_place == b->place)
-		b->headers = curl_slist_append(b->headers, if_range);
-	(void)curl_easy_setopt(b->easy, CURLOPT_RANGE, b->range);
-	(void)curl_easy_setopt(b->easy, CURLOPT_HTTPHEADER, b->headers);
-	(void)curl_easy_setopt(b->easy, CURLOPT_WRITEFUNCTION, on_body);
-	(void)curl_easy_setopt(b->easy, CURLOPT_WRITEDATA, b);
-	(void)curl_easy_setopt(b->easy, CURLOPT_HEADERFUNCTION, on_body_header);
-	(void)curl_easy_setopt(b->easy, CURLOPT_HEADERDATA, b);
+		b->headers = curl.slist_append(b->headers, if_range);
+	(void)curl.easy_setopt(b->easy, CURLOPT_RANGE, b->range);
+	(void)curl.easy_setopt(b->easy, CURLOPT_HTTPHEADER, b->headers);
+	(void)curl.easy_setopt(b->easy, CURLOPT_WRITEFUNCTION, on_body);
+	(void)curl.easy_setopt(b->easy, CURLOPT_WRITEDATA, b);
+	(void)curl.easy_setopt(b->easy, CURLOPT_HEADERFUNCTION, on_body_header);
+	(void)curl.easy_setopt(b->easy, CURLOPT_HEADERDATA, b);
 	b->checked = false;
 	b->paused = false;
 	b->ended = false;
 	b->offered_total = 0;
-	(void)curl_multi_add_handle(b->h->multi, b->easy);
+	(void)curl.multi_add_handle(b->h->multi, b->easy);
 	return 0;
 }
 
@@ -301,14 +301,14 @@ static int pump(struct body *b, struct error *e)
 
 	if (b->paused) {
 		b->paused = false;
-		(void)curl_easy_pause(b->easy, CURLPAUSE_CONT);
+		(void)curl.easy_pause(b->easy, CURLPAUSE_CONT);
 	}
 	for (;;) {
 		int r = reply_progress(b->h->ss, e);
 
 		if (r < 0)
 			return r;
-		(void)curl_multi_perform(b->h->multi, &running);
+		(void)curl.multi_perform(b->h->multi, &running);
 		if (http_take_result(b->h->multi, b->easy, &b->result)) {
 			b->ended = true;
 			return 0;
@@ -322,7 +322,7 @@ static int pump(struct body *b, struct error *e)
 			b->ended = true;
 			return 0;
 		}
-		(void)curl_multi_poll(b->h->multi, NULL, 0, 200, NULL);
+		(void)curl.multi_poll(b->h->multi, NULL, 0, 200, NULL);
 	}
 }
 

@@ -3,9 +3,8 @@
 #ifndef SERVER_HTTP_INTERNAL_H
 #define SERVER_HTTP_INTERNAL_H
 
-#include <curl/curl.h>
-
 #include "store/server/http.h"
+#include "store/server/libcurl.h"
 
 #define HTTP_STALL_MS 15000	   /* silence that ends a connection; root waits longer */
 #define HTTP_CHUNK    (128l << 10) /* libcurl's buffer */

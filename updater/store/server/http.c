@@ -77,9 +77,10 @@ int http_open(struct session *ss, const char *places, const char *first,
 			r = add_place(h, p, n, e);
 		p += n + strspn(p + n, " ");
 	}
-	if (r == 0 && (h->n_places == 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
-			      !(h->multi = curl_multi_init())))
-		r = err_set(e, E_SYSTEM, "libcurl cannot be initialised");
+	if (r == 0)
+		r = libcurl_load(e);
+	if (r == 0 && !(h->multi = curl.multi_init()))
+		r = err_set(e, E_SYSTEM, "libcurl: out of memory");
 	if (r < 0) {
 		http_close(h);
 		return r;
@@ -94,7 +95,7 @@ void http_close(struct http *h)
 	if (!h)
 		return;
 	if (h->multi)
-		(void)curl_multi_cleanup(h->multi); /* no handle is left in it */
+		(void)curl.multi_cleanup(h->multi); /* no handle is left in it */
 	for (size_t i = 0; i < h->n_places; i++)
 		free(h->places[i]);
 	buf_release(&h->shown);
@@ -106,14 +107,14 @@ void http_close(struct http *h)
 static void set_login(CURL *easy, const struct options *o)
 {
 	if (o->username) {
-		(void)curl_easy_setopt(easy, CURLOPT_USERNAME, o->username);
-		(void)curl_easy_setopt(
+		(void)curl.easy_setopt(easy, CURLOPT_USERNAME, o->username);
+		(void)curl.easy_setopt(
 			easy, CURLOPT_PASSWORD, o->password ? o->password : "");
-		(void)curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_ANY);
+		(void)curl.easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_ANY);
 	}
 	if (o->netrc) {
-		(void)curl_easy_setopt(easy, CURLOPT_NETRC, CURL_NETRC_REQUIRED);
-		(void)curl_easy_setopt(easy, CURLOPT_NETRC_FILE, "home/.netrc");
+		(void)curl.easy_setopt(easy, CURLOPT_NETRC, CURL_NETRC_REQUIRED);
+		(void)curl.easy_setopt(easy, CURLOPT_NETRC_FILE, "home/.netrc");
 	}
 	if (o->client_certificate) {
 		struct curl_blob cert = { o->client_certificate,
@@ -123,8 +124,8 @@ static void set_login(CURL *easy, const struct options *o)
 		struct curl_blob key = { (void *)(uintptr_t)key_text, strlen(key_text),
 			CURL_BLOB_COPY };
 
-		(void)curl_easy_setopt(easy, CURLOPT_SSLCERT_BLOB, &cert);
-		(void)curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, &key);
+		(void)curl.easy_setopt(easy, CURLOPT_SSLCERT_BLOB, &cert);
+		(void)curl.easy_setopt(easy, CURLOPT_SSLKEY_BLOB, &key);
 	}
 }
 
@@ -133,27 +134,27 @@ CURL *http_request(struct http *h, size_t place, const char *path, char *why)
 {
 	const struct options *o = &h->ss->options;
 	autofree char *url = xasprintf("%s/%s", h->places[place], path);
-	CURL *easy = curl_easy_init();
+	CURL *easy = curl.easy_init();
 
 	if (!easy)
 		return NULL;
-	(void)curl_easy_setopt(easy, CURLOPT_URL, url);
-	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
-	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https,file");
-	(void)curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	(void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1l);
-	(void)curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS);
-	(void)curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1l);
-	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1l);
-	(void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, HTTP_CHUNK);
-	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "osupdate");
+	(void)curl.easy_setopt(easy, CURLOPT_URL, url);
+	(void)curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
+	(void)curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https,file");
+	(void)curl.easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	(void)curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1l);
+	(void)curl.easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS);
+	(void)curl.easy_setopt(easy, CURLOPT_FAILONERROR, 1l);
+	(void)curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1l);
+	(void)curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+	(void)curl.easy_setopt(easy, CURLOPT_BUFFERSIZE, HTTP_CHUNK);
+	(void)curl.easy_setopt(easy, CURLOPT_USERAGENT, "osupdate");
 	if (o->proxy)
-		(void)curl_easy_setopt(easy, CURLOPT_PROXY, o->proxy);
+		(void)curl.easy_setopt(easy, CURLOPT_PROXY, o->proxy);
 	if (o->ca)
-		(void)curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca);
+		(void)curl.easy_setopt(easy, CURLOPT_CAINFO, o->ca);
 	if (o->rate_limit)
-		(void)curl_easy_setopt(easy, CURLOPT_MAX_RECV_SPEED_LARGE,
+		(void)curl.easy_setopt(easy, CURLOPT_MAX_RECV_SPEED_LARGE,
 			(curl_off_t)strtoull(o->rate_limit, NULL, 10));
 	set_login(easy, o);
 	why[0] = '\0';
@@ -201,7 +202,7 @@ bool http_take_result(CURLM *multi, CURL *easy, CURLcode *ret)
 	CURLMsg *m;
 	int left;
 
-	while ((m = curl_multi_info_read(multi, &left)))
+	while ((m = curl.multi_info_read(multi, &left)))
 		if (m->msg == CURLMSG_DONE && m->easy_handle == easy) {
 			*ret = m->data.result;
 			found = true;
@@ -211,14 +212,14 @@ bool http_take_result(CURLM *multi, CURL *easy, CURLcode *ret)
 
 const char *http_reason(CURLcode code, const char *why)
 {
-	return why[0] ? why : curl_easy_strerror(code);
+	return why[0] ? why : curl.easy_strerror(code);
 }
 
 bool http_is_absent(CURL *easy, CURLcode code)
 {
 	long status = 0;
 
-	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	return status == 404 || status == 410 || code == CURLE_FILE_COULDNT_READ_FILE;
 }
 
@@ -266,11 +267,11 @@ static CURLcode run_small(struct http *h, CURL *easy, struct small *s, char *why
 	int running;
 
 	s->heard_ms = http_now_ms();
-	(void)curl_multi_add_handle(h->multi, easy);
+	(void)curl.multi_add_handle(h->multi, easy);
 	for (;;) {
 		struct error gone;
 
-		(void)curl_multi_perform(h->multi, &running);
+		(void)curl.multi_perform(h->multi, &running);
 		if (http_take_result(h->multi, easy, &code))
 			break;
 		if (reply_progress(h->ss, &gone) < 0 || http_is_stalled(s->heard_ms)) {
@@ -279,9 +280,9 @@ static CURLcode run_small(struct http *h, CURL *easy, struct small *s, char *why
 			code = CURLE_OPERATION_TIMEDOUT;
 			break;
 		}
-		(void)curl_multi_poll(h->multi, NULL, 0, 200, NULL);
+		(void)curl.multi_poll(h->multi, NULL, 0, 200, NULL);
 	}
-	(void)curl_multi_remove_handle(h->multi, easy);
+	(void)curl.multi_remove_handle(h->multi, easy);
 	return code;
 }
 
@@ -300,21 +301,21 @@ static int get_from(struct http *h, size_t place, const char *path, struct small
 	if (!easy)
 		return err_set(e, E_SYSTEM, "libcurl: out of memory");
 	if (etag && etag[0])
-		headers = curl_slist_append(headers, known);
-	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_small);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, s);
-	(void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_small_header);
-	(void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, s);
+		headers = curl.slist_append(headers, known);
+	(void)curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	(void)curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_small);
+	(void)curl.easy_setopt(easy, CURLOPT_WRITEDATA, s);
+	(void)curl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_small_header);
+	(void)curl.easy_setopt(easy, CURLOPT_HEADERDATA, s);
 	code = run_small(h, easy, s, why);
-	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	if (code != CURLE_OK)
 		r = err_set(e, http_is_absent(easy, code) ? E_NOTFOUND : E_REMOTE,
 			"%s/%s: %s", http_shown(h, place), path, http_reason(code, why));
 	else if (status == 304)
 		r = 1;
-	curl_easy_cleanup(easy);
-	curl_slist_free_all(headers);
+	curl.easy_cleanup(easy);
+	curl.slist_free_all(headers);
 	return r;
 }
 

@@ -8,6 +8,9 @@
 
 #include "base/io.h"
 #include "store/server/repository.h"
+#include "store/url.h"
+
+#define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt" /* ca-certificates(8) */
 
 struct visit {
 	struct session *ss;
@@ -42,15 +45,18 @@ static int on_credentials(git_credential **out, const char *url, const char *use
 	}
 	if (allowed & (GIT_CREDENTIAL_SSH_KEY | GIT_CREDENTIAL_SSH_MEMORY)) {
 		if (!o->ssh_key)
-			return refuse("the server wants an ssh key: none is configured (ssh-key)");
+			return refuse("the server wants an ssh key: none is configured "
+				      "(ssh-key)");
 		v->answered |= GIT_CREDENTIAL_SSH_KEY | GIT_CREDENTIAL_SSH_MEMORY;
-		return git_credential_ssh_key_memory_new(out, user, NULL, o->ssh_key, NULL);
+		return git_credential_ssh_key_memory_new(
+			out, user, NULL, o->ssh_key, NULL);
 	}
 	if (!(allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT))
 		return refuse("the server wants a kind of login osupdate does not know");
 	if (!o->username || !o->password)
-		return refuse("the server wants a login: username and password-file are not "
-			      "configured");
+		return refuse(
+			"the server wants a login: username and password-file are not "
+			"configured");
 	v->answered |= GIT_CREDENTIAL_USERPASS_PLAINTEXT;
 	return git_credential_userpass_plaintext_new(out, o->username, o->password);
 }
@@ -117,10 +123,23 @@ static int write_known_hosts(const struct options *o, struct error *e)
 	return r < 0 ? err_prefix(e, r, "store/home/.ssh") : 0;
 }
 
+/* library_start() has kept libgit2 from reading them; http may be sent on to https. */
+static int name_authorities(const struct options *o, struct error *e)
+{
+	const char *ca = o->ca ? o->ca : CA_BUNDLE;
+
+	if (url_kind(o->url) != URL_HTTP || (!o->ca && access(ca, F_OK) < 0))
+		return 0;
+	return git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, ca, NULL) < 0
+		       ? err_git(e, E_USAGE, "ca: %s", ca)
+		       : 0;
+}
+
 static int prepare(struct visit *v, struct error *e)
 {
 	const struct options *o = &v->ss->options;
 	git_remote_callbacks *cb = &v->options.callbacks;
+	int r;
 
 	if (git_fetch_options_init(&v->options, GIT_FETCH_OPTIONS_VERSION) < 0 ||
 		git_remote_connect_options_init(
@@ -140,11 +159,11 @@ static int prepare(struct visit *v, struct error *e)
 	v->connect.proxy_opts = v->options.proxy_opts;
 	v->connect.follow_redirects = v->options.follow_redirects;
 	if (o->proxy && strncmp(o->url, "http://", 7) == 0)
-		return err_set(e, E_USAGE, "proxy: works with https:// only; libgit2 would "
-					   "go round it with http://");
-	if (o->ca && git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, o->ca, NULL) < 0)
-		return err_git(e, E_USAGE, "ca: %s", o->ca);
-	return write_known_hosts(o, e);
+		return err_set(e, E_USAGE,
+			"proxy: works with https:// only; libgit2 would "
+			"go round it with http://");
+	r = name_authorities(o, e);
+	return r < 0 ? r : write_known_hosts(o, e);
 }
 
 /* libssh2 words a refused key as lost connection, and cannot use RSA with new servers. */
@@ -153,7 +172,9 @@ static int connect_error(const struct visit *v, struct error *e)
 	bool key_sent = v->answered & GIT_CREDENTIAL_SSH_KEY;
 
 	return err_git(e, E_REMOTE, "%s%s", v->ss->shown_url,
-		key_sent ? " (was the ssh key accepted there? it should be an ed25519 key)" : "");
+		key_sent
+			? " (was the ssh key accepted there? it should be an ed25519 key)"
+			: "");
 }
 
 /* Connect and find the branch: 1, 0, or an error. */

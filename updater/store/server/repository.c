@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,26 @@ static int set_search_paths(const char *home)
 	return git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, GIT_CONFIG_LEVEL_GLOBAL, home);
 }
 
+/*
+ * libgit2 begins by parsing every certificate authority of the machine, 12 ms for what
+ * only https needs (remote.c names them there).  Without a descriptor to be had, it does
+ * without.
+ */
+static int start_without_certificates(void)
+{
+	struct rlimit was;
+	struct rlimit none;
+	int r;
+
+	if (getrlimit(RLIMIT_NOFILE, &was) < 0)
+		return -1;
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = was.rlim_max };
+	if (setrlimit(RLIMIT_NOFILE, &none) < 0)
+		return -1;
+	r = git_libgit2_init();
+	return setrlimit(RLIMIT_NOFILE, &was) < 0 ? -1 : r;
+}
+
 int library_start(const struct session *ss, struct error *e)
 {
 	autofree char *home = xasprintf("%s/home", ss->dir);
@@ -48,7 +69,7 @@ int library_start(const struct session *ss, struct error *e)
 			home, strerror(errno));
 	if (setenv("HOME", home, 1) < 0)
 		return err_set(e, E_SYSTEM, "HOME: %s", strerror(errno));
-	if (git_libgit2_init() < 0)
+	if (start_without_certificates() < 0)
 		return err_git(e, E_SYSTEM, "libgit2");
 	if (set_search_paths(home) < 0 || set_memory() < 0 ||
 		/* Root made the directory, and a USB stick belongs to anybody. */
@@ -92,7 +113,8 @@ static int make_first(struct error *e)
 	if (renameat2(AT_FDCWD, path, AT_FDCWD, GIT_DIR, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EEXIST)
-		return err_set(e, E_SYSTEM, "store/%s: rename: %s", path, strerror(errno));
+		return err_set(
+			e, E_SYSTEM, "store/%s: rename: %s", path, strerror(errno));
 	return remove_tree(path, e);
 }
 
