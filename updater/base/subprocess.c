@@ -38,8 +38,8 @@ static int spawn(const struct subprocess *p, int in, int out, int err, pid_t *re
 	struct error *e)
 {
 	static const char *const clean[] = {
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
-		NULL
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"LC_ALL=C", NULL
 	};
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t attr;
@@ -62,7 +62,8 @@ static int spawn(const struct subprocess *p, int in, int out, int err, pid_t *re
 	if (r == 0)
 		r = posix_spawn_file_actions_addclosefrom_np(&fa, 3);
 	if (r == 0)
-		r = posix_spawnp(ret_pid, p->argv[0], &fa, &attr, (char *const *)(uintptr_t)p->argv,
+		r = posix_spawnp(ret_pid, p->argv[0], &fa, &attr,
+			(char *const *)(uintptr_t)p->argv,
 			(char *const *)(uintptr_t)(p->env ? p->env : clean));
 	(void)posix_spawn_file_actions_destroy(&fa);
 	(void)posix_spawnattr_destroy(&attr);
@@ -74,8 +75,8 @@ static int spawn(const struct subprocess *p, int in, int out, int err, pid_t *re
 }
 
 /* Take what is readable; *open goes false at the end. */
-static int drain(int fd, struct buf *into, size_t max, bool strict, bool *open,
-	struct error *e)
+static int drain(
+	int fd, struct buf *into, size_t max, bool strict, bool *open, struct error *e)
 {
 	char chunk[4096];
 	size_t n;
@@ -125,6 +126,18 @@ static int collect(const struct subprocess *p, int out, int err, struct buf *o,
 	return r;
 }
 
+/* Has the process ended, within `ms` milliseconds?  Not to be known: false, a bit later.
+ */
+static bool ends_within(pid_t pid, int64_t ms)
+{
+	autofd fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	if (fd < 0)
+		ms = ms < 2 ? ms : 2;
+	return poll(&pfd, fd < 0 ? 0 : 1, ms > 0 ? (int)ms : 0) > 0;
+}
+
 /* A program may close its outputs and hang: the deadline covers that too. */
 static int reap(pid_t pid, const struct subprocess *p, bool kill_it, int *ret_status,
 	struct error *e)
@@ -132,12 +145,13 @@ static int reap(pid_t pid, const struct subprocess *p, bool kill_it, int *ret_st
 	int64_t deadline = p->timeout_ms ? now_ms() + p->timeout_ms : 0;
 	pid_t group = p->on_terminal ? pid : -pid;
 	bool timed_out = false;
+	bool ended = false;
 	int status = 0;
 
 	if (kill_it)
 		(void)kill(group, SIGKILL); /* gone already is as good */
 	for (;;) {
-		bool wait = kill_it || !deadline || timed_out;
+		bool wait = kill_it || !deadline || timed_out || ended;
 		pid_t got = waitpid(pid, &status, wait ? 0 : WNOHANG);
 
 		if (got == pid)
@@ -148,7 +162,7 @@ static int reap(pid_t pid, const struct subprocess *p, bool kill_it, int *ret_st
 			(void)kill(group, SIGKILL);
 			timed_out = true;
 		} else if (got == 0) {
-			(void)poll(NULL, 0, 2);
+			ended = ends_within(pid, deadline - now_ms());
 		}
 	}
 	if (timed_out) {
