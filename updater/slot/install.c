@@ -181,7 +181,7 @@ static int look(const struct install *in, struct look *l, struct error *e)
 /* Make the slot mountable; whatever was mended is looked at once more. */
 static int mend(const struct install *in, struct look *l, struct error *e)
 {
-	int r = mount_repair(in->slot->device, l->damaged, in->progress, e);
+	int r = mount_repair(in->slot->device, l->mountable, l->damaged, in->progress, e);
 
 	if (r < 0 || (r == 0 && l->mountable && !l->damaged))
 		return r;

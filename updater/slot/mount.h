@@ -31,19 +31,24 @@ int mount_clone_root(dev_t device, bool writable, int *ret_root, struct error *e
 int mount_require_ours(const char *device, struct error *e);
 
 /*
- * Make the device mountable for writing: e2fsck -p; when that cannot mend it, or
- * there is no file system, mkfs.ext4 with features GRUB reads, keeping label and UUID
- * where they can be read.  `damaged`: it was found broken, so check all of it.  Notes
- * what it did through `p`.  Returns 1 when it changed something, 0 when there was nothing
- * to mend.  Errors also as mount_require_ours.
+ * Make the device mountable for writing: e2fsck -p unless it is clean; when that cannot
+ * mend it, or there is no file system, mkfs.ext4 with features GRUB reads, keeping label
+ * and UUID where they can be read.  `mountable`: it has just been mounted for reading;
+ * `damaged`: but found broken, so check all of it.  Notes what it did through `p`.
+ * Returns 1 when it changed something, 0 when there was nothing to mend.  Errors also as
+ * mount_require_ours.
  */
-int mount_repair(
-	const char *device, bool damaged, const struct progress *p, struct error *e);
+int mount_repair(const char *device, bool mountable, bool damaged,
+	const struct progress *p, struct error *e);
+
+/* By its superblock the file system was unmounted in order: e2fsck -p would only say so.
+ */
+bool mount_is_clean(const char *device);
 
 /* syncfs, close, and wait until the device is free again.  *root becomes -1. */
 int mount_finish(const char *device, int *root, struct error *e);
 
-/* The UUID of the ext4 file system on `device` (libblkid). */
+/* The UUID in the superblock of the ext4 file system on `device`. */
 int mount_uuid(const char *device, char ret[FS_UUID_MAX], struct error *e);
 
 /*

@@ -99,19 +99,6 @@ int mount_require_ours(const char *device, struct error *e)
 	return r < 0 ? r : refuse_foreign(device, &f, e);
 }
 
-int mount_uuid(const char *device, char ret[FS_UUID_MAX], struct error *e)
-{
-	struct found f;
-	int r = probe(device, &f, e);
-
-	if (r < 0)
-		return r;
-	if (!is_ext(&f) || !f.uuid[0])
-		return err_set(e, E_NOTFOUND, "%s: no ext4 file system", device);
-	(void)snprintf(ret, FS_UUID_MAX, "%s", f.uuid);
-	return 0;
-}
-
 static int run_tool(const char *const *argv, int *ret_status, struct error *e)
 {
 	static const char *const env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
@@ -165,13 +152,16 @@ static bool mounts(const char *device, struct error *e)
 }
 
 /* e2fsck -p: 1 mended, 0 nothing to mend, E_INPUT beyond mending. */
-static int mend(const char *device, bool damaged, struct error *e)
+static int mend(const char *device, bool mountable, bool damaged, struct error *e)
 {
 	/* Without -f it looks only if the file system itself says it should. */
 	const char *const argv[] = { "e2fsck", damaged ? "-fp" : "-p", device, NULL };
 	int status;
-	int r = run_tool(argv, &status, e);
+	int r;
 
+	if (mountable && !damaged && mount_is_clean(device))
+		return 0;
+	r = run_tool(argv, &status, e);
 	if (r < 0)
 		return r;
 	if (status >= FSCK_USAGE)
@@ -181,8 +171,8 @@ static int mend(const char *device, bool damaged, struct error *e)
 	return status != 0;
 }
 
-int mount_repair(
-	const char *device, bool damaged, const struct progress *p, struct error *e)
+int mount_repair(const char *device, bool mountable, bool damaged,
+	const struct progress *p, struct error *e)
 {
 	struct error why = { 0 };
 	struct found f;
@@ -193,7 +183,7 @@ int mount_repair(
 	if (r < 0)
 		return r;
 	if (is_ext(&f)) {
-		r = mend(device, damaged, &why);
+		r = mend(device, mountable, damaged, &why);
 		if (r == 1)
 			progress_note(p, "%s: e2fsck mended the file system", device);
 		if (r >= 0)
