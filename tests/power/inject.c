@@ -238,6 +238,8 @@ static void on_call(struct tracer *t, struct task *task)
 	const struct call *call;
 	unsigned n;
 
+	if (!t->record && (t->reached || task->role != t->role))
+		return; /* nothing to count for */
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->pid, sizeof(info), &info) < 0 ||
 		info.op != PTRACE_SYSCALL_INFO_SECCOMP)
 		return;

@@ -73,7 +73,9 @@ class Device:
         self.conf = self.path("etc/osupdate.conf")
         self.slots = dict(re.findall(r"\[slot (\w)\]\ndevice = (\S+)", read(self.conf).decode()))
         self.booted = "none"
+        self.proved = {}  # slot: image and record, as they were when it was verified
         self.log = []
+        self.buffer = bytearray()
         os.makedirs(self.path("tmp"), exist_ok=True)
         self._private_boot_id()
 
@@ -112,6 +114,29 @@ class Device:
         if got != 0:
             raise Bad("%s: exit %d" % (" ".join(words), got))
 
+    def verify(self, slot):
+        """It proves itself, unless not one byte of it or of its record has changed since it
+        did so."""
+        record = self.path("state/slots/" + slot)
+        self._flush(slot)
+        text = read(record) if os.path.exists(record) else b""
+        image = self._read_image(slot)
+        known = self.proved.get(slot)
+        if known and known[0] == text and image == known[1]:
+            return
+        now = bytes(image)
+        self.must("verify", "--slot", slot)
+        self.proved[slot] = text, now
+
+    def version(self, slot):
+        """Of the release that is sealed there by the slot's record, or None."""
+        try:
+            text = read(self.path("state/slots/" + slot)).decode()
+        except FileNotFoundError:
+            return None
+        sealed = "\ncontents sealed\n" in text
+        return re.search(r"^version (.*)$", text, re.MULTILINE)[1] if sealed else None
+
     def publish(self, release):
         with open(self.path("os.git/refs/releases/%d" % release)) as f:
             commit = f.read()
@@ -142,8 +167,10 @@ class Device:
             raise Bad("the loader has nothing to boot")
         env = self.grubenv()
         if env[name + "_OK"] != "1":
-            subprocess.run(["grub-editenv", self.path("boot/grubenv"), "set",
-                            "%s_TRY=%d" % (name, int(env[name + "_TRY"]) - 1)], check=True)
+            was = "%s_TRY=%s\n" % (name, env[name + "_TRY"])
+            now = "%s_TRY=%d\n" % (name, int(env[name + "_TRY"]) - 1)
+            block = read(self.path("boot/grubenv")).replace(was.encode(), now.encode())
+            write_in_place(self.path("boot/grubenv"), block.ljust(1024, b"#")[:1024])
         self.booted = name
         write_in_place(self.path("boot-id"), b"%s\n" % str(uuid.uuid4()).encode())
         self.log.append("# booted " + name)
@@ -152,6 +179,16 @@ class Device:
 
     def _image(self, name):
         return self.path("slot-%s.img" % name.lower())
+
+    def _read_image(self, name):
+        """Into the one buffer there is: fresh memory costs more than reading."""
+        with open(self._image(name), "rb", buffering=0) as f:
+            size = os.fstat(f.fileno()).st_size
+            if len(self.buffer) != size:
+                self.buffer = bytearray(size)
+            if f.readinto(self.buffer) != size:
+                raise Bad("%s: short" % self._image(name))
+        return self.buffer
 
     def _flush(self, name):
         fd = os.open(self.slots[name], os.O_RDONLY | os.O_CLOEXEC)
@@ -187,10 +224,10 @@ class Device:
 
     def _write_image(self, name, image):
         """Only what is different, below the loop device, whose cache is empty just now."""
+        found = self._read_image(name)
+        if found == image:
+            return
         with open(self._image(name), "r+b", buffering=0) as f:
-            found = f.read()
-            if found == image:
-                return
             for at in range(0, len(image), CHUNK):
                 if found[at:at + CHUNK] != image[at:at + CHUNK]:
                     os.pwrite(f.fileno(), image[at:at + CHUNK], at)

@@ -7,10 +7,11 @@ import time
 
 from device import Bad
 from points import Call, every
-from scenarios import PACK_DIR, PACKS_MAX, SCENARIOS, prepare, status
+from scenarios import PACK_DIR, PACKS_MAX, SCENARIOS, prepare, record_is_whole, status
 
 DOCUMENTED = (0, 1, 2, 3, 4, 5)
 SIGKILL = 9
+FURTHER = 4  # every so many-th call of a recording the machine is followed on into its next boot
 OBJECTS = r"git/objects/(..|../[0-9a-f]{38}|pack/pack-[0-9a-f]{40}\.(pack|idx))$"
 
 
@@ -59,8 +60,9 @@ class Judge:
         want = (got["exit"], got["signal"], got["hung"])
         if want != (0, 0, False):
             raise Bad("%s: recording: %r\n%s" % (name, got, "\n".join(d.log)))
-        scenario.done(d, status(d))
-        scenario.finish(d)
+        found = status(d)
+        scenario.done(d, found)
+        scenario.finish(d, found)
         self.usual[name] = self._listing()
         with open(d.path("record"), encoding="utf8", errors="replace") as f:
             return [Call(line) for line in f]
@@ -77,6 +79,7 @@ class Judge:
         d = self.device
         v = Verdict(point)
         d.restore(self.starts[point.scenario])
+        self.had_record = record_is_whole(d)
         started = time.monotonic()
         try:
             got = self._run(SCENARIOS[point.scenario], point.arguments())
@@ -96,12 +99,16 @@ class Judge:
         d, scenario = self.device, SCENARIOS[point.scenario]
         self._ended_well(point, got)
         self._boots(point, got)
-        found = status(d)
+        if self.had_record and not record_is_whole(d):
+            raise Bad("the state record is not whole")
+        further = point.n % FURTHER == 0
+        found = status(d) if got["exit"] == 0 or scenario.asks or further else None
         if got["exit"] == 0:
             scenario.done(d, found)
         if point.kind == "reset" and d.choice():
             d.boot()
-        scenario.finish(d)
+            found = status(d)
+        scenario.finish(d, found, further)
         self._nothing_left(point)
 
     def _ended_well(self, point, got):
@@ -122,7 +129,7 @@ class Judge:
         d = self.device
         choice = d.choice()
         if choice:
-            d.must("verify", "--slot", choice)
+            d.verify(choice)
         elif point.scenario != "provision" or got["exit"] == 0:
             raise Bad("the loader has nothing to boot")
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The runs that are hit: where each starts, what it must have done when it says so, and how
 whoever is in charge goes on after it was interrupted."""
+import hashlib
 import json
 import os
+import re
 import subprocess
 
 from device import Bad
@@ -11,6 +13,7 @@ DONE, NOTHING, REFUSED = 0, 2, 3
 PACK_DIR = "state/store/git/objects/pack"
 MANY_PACKS = 12
 PACKS_MAX = 9  # one more than are left alone
+RECORD = re.compile(rb"(osupdate-state 1\nphase ([a-z]+)\n.*\n)digest ([0-9a-f]{64})\n+", re.DOTALL)
 PHASES = ("idle", "applying", "arming", "armed", "trial", "confirming")
 
 
@@ -25,6 +28,19 @@ def status(device):
     return found
 
 
+def record_is_whole(device):
+    """The state record on the disk (formats.md), or its twin, as osupdate reads it."""
+    for name in ("state/state", "state/state.new"):
+        try:
+            with open(device.path(name), "rb") as f:
+                found = RECORD.fullmatch(f.read())
+        except FileNotFoundError:
+            continue
+        if found and hashlib.sha256(found[1]).hexdigest() == found[3].decode():
+            return found[2].decode() in PHASES
+    return False
+
+
 def want(what, found, wanted):
     if found != wanted:
         raise Bad("%s: %r, not %r" % (what, found, wanted))
@@ -34,11 +50,17 @@ def denied(found, release):
     return any(d["version"] == str(release) for d in found["denied"])
 
 
-def complete(device, release, newer_allowed=False):
-    """Until the release is booted and confirmed.  newer_allowed: it may have been denied, by
-    design; then the next one must be taken."""
-    found = status(device)
-    if found["phase"] in ("trial", "confirming"):
+def confirm(device, release):
+    device.must("confirm")
+    if not re.search(r"release %d is (confirmed|good already)" % release, device.out):
+        raise Bad("confirm of release %d: %s" % (release, device.out))
+
+
+def complete(device, release, found=None, further=True, newer_allowed=False):
+    """Until the release is ready, or (further) booted and confirmed.  found: a status nothing
+    has run since.  newer_allowed: it may have been denied, by design; then the next one must
+    be taken."""
+    if found and found["phase"] in ("trial", "confirming"):
         device.must("confirm")
     got = device.osu("update")
     if got == REFUSED and newer_allowed and denied(status(device), release):
@@ -47,25 +69,28 @@ def complete(device, release, newer_allowed=False):
         got = device.osu("update")
     if got not in (DONE, NOTHING):
         raise Bad("the next update: exit %d" % got)
-    device.boot()
-    device.must("confirm")
-    found = status(device)
-    want("floor", found["floor"], release)
-    want("phase at the end", found["phase"], "idle")
-    for slot in found["slots"]:
-        if slot["contents"] == "sealed":
-            device.must("verify", "--slot", slot["name"])
+    if further:
+        device.boot()
+        confirm(device, release)
+    want("the release to boot", device.version(device.choice()), str(release))
+    for slot in device.slots:
+        if device.version(slot):
+            device.verify(slot)
 
 
 class Scenario:
     command = ("update",)
     release = 3
 
+    asks = False
+    """Whoever goes on must look at the status first.  A timer does not: it updates, and that
+    has to find its way from whatever is left."""
+
     def done(self, device, found):
         """It exited 0: did it do its work?"""
 
-    def finish(self, device):
-        complete(device, self.release)
+    def finish(self, device, found, further=True):
+        complete(device, self.release, found, further)
 
 
 class Update(Scenario):
@@ -80,8 +105,8 @@ class Update(Scenario):
 class Repack(Update):
     """With so many packs in the store that a fetch gathers them: this one, or the next."""
 
-    def finish(self, device):
-        super().finish(device)
+    def finish(self, device, found, further=True):
+        super().finish(device, found, further)
         want("a fetch", device.osu("fetch"), NOTHING)
         packs = [n for n in os.listdir(device.path(PACK_DIR)) if n.endswith(".idx")]
         want("few packs", len(packs) < PACKS_MAX, True)
@@ -95,9 +120,9 @@ class First(Update):
 class Lost(Update):
     """The state record is gone, the slots are not."""
 
-    def finish(self, device):
+    def finish(self, device, found, further=True):
         # Killed between the seal and the boot loader's word: a slot that it calls bad.
-        complete(device, self.release, newer_allowed=True)
+        complete(device, self.release, found, further, newer_allowed=True)
 
 
 class Provision(Scenario):
@@ -109,16 +134,22 @@ class Provision(Scenario):
         want("the loader's choice", device.choice(), "A")
         want("floor", found["floor"], 1)
 
-    def finish(self, device):
+    def finish(self, device, found, further=True):
         if device.booted == "none":
             device.must(*self.command)
+            if not further:
+                want("the release to boot", device.version(device.choice()), "1")
+                device.verify("A")
+                return
             device.boot()
+            found = status(device)
         device.publish(2)
-        complete(device, 2)
+        complete(device, 2, found, further)
 
 
 class Confirm(Scenario):
     command = ("confirm",)
+    asks = True
 
     def done(self, device, found):
         want("phase", found["phase"], "idle")
@@ -129,6 +160,7 @@ class Confirm(Scenario):
 class Back(Scenario):
     """Back to slot B and release 2, by a person who asks again until it is so."""
     command = ("rollback",)
+    asks = True
 
     def done(self, device, found):
         want("the loader's choice", device.choice(), "B")
@@ -136,8 +168,8 @@ class Back(Scenario):
         if not denied(found, 3):
             raise Bad("release 3 is not denied")
 
-    def finish(self, device):
-        found = status(device)
+    def finish(self, device, found, further=True):
+        found = found or status(device)
         if device.booted == "B" and found["phase"] in ("trial", "confirming"):
             device.must("confirm")  # it was on its way when the power went
         elif device.booted != "B" or device.choice() != "B" or found["phase"] != "idle":
