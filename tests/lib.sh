@@ -7,7 +7,8 @@ set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PREFIX=${OSUPDATE_PREFIX:-$TOP/build/root-main}
-PATH=$PREFIX/bin:$PREFIX/sbin:$PATH
+# Debian's own programs, whatever else the machine has.
+PATH=$PREFIX/bin:$PREFIX/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 # No configuration of whoever runs this, and no identity but the tests' own.
 GIT_CONFIG_NOSYSTEM=1
