@@ -139,7 +139,7 @@ pid %(dir)s/nginx.pid;
 error_log %(dir)s/nginx.log;
 events {}
 http {
-    log_format sent "$bytes_sent";
+    log_format sent "$bytes_sent $request_uri $http_range";
     access_log %(log)s sent;
     client_body_temp_path %(dir)s/nginx-body;
     fastcgi_temp_path %(dir)s/nginx-fastcgi;
@@ -175,7 +175,9 @@ http {
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         for argv in (["fcgiwrap", "-c", "2", "-s", "unix:" + gateway],
                      ["nginx", "-p", scratch.dir, "-e", scratch.path("nginx.log"), "-c", conf]):
-            scratch.processes.append(subprocess.Popen(argv, start_new_session=True, **quiet))
+            self.nginx = subprocess.Popen(argv, start_new_session=True, **quiet)
+            scratch.processes.append(self.nginx)
+        self.port = port
         self.url = "http://127.0.0.1:%d" % port
         for _ in range(200):
             try:
@@ -189,7 +191,14 @@ http {
         """Bytes so far; a line is written when a request ends, just after its client knows."""
         time.sleep(0.1)
         with open(self.log, encoding="ascii") as f:
-            return sum(int(line) for line in f)
+            return sum(int(line.split(" ", 1)[0]) for line in f)
+
+    def requests(self):
+        """Path and range ("" for none) of all so far."""
+        time.sleep(0.1)
+        with open(self.log, encoding="ascii") as f:
+            found = [line.rstrip("\n").split(" ") for line in f]
+        return [(path, "" if span == "-" else span) for _, path, span in found]
 
 
 def anonymous(pid):
