@@ -36,7 +36,7 @@ def record_is_whole(device):
                 found = RECORD.fullmatch(f.read())
         except FileNotFoundError:
             continue
-        if found and hashlib.sha256(found[1]).hexdigest() == found[3].decode():
+        if found and hashlib.blake2b(found[1], digest_size=32).hexdigest() == found[3].decode():
             return found[2].decode() in PHASES
     return False
 
@@ -233,4 +233,5 @@ def prepare(device):
     starts["confirm"] = starts["abandon"] = device.remember()
     device.must("confirm")
     starts["rollback"] = device.remember()
+    want("a whole record", record_is_whole(device), True)
     return starts
