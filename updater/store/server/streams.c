@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "store/server/history.h"
@@ -21,8 +22,10 @@ static int write_netrc(const struct options *o, struct error *e)
 {
 	autofd dir = -1;
 
-	if (!o->netrc)
+	if (!o->netrc) {
+		(void)unlink("home/.netrc"); /* of a login that was configured once */
 		return 0;
+	}
 	if (mkdir("home", 0700) < 0 && errno != EEXIST)
 		return err_sys(e, "store/home");
 	dir = open("home", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
