@@ -130,7 +130,6 @@ int streams_catalog(struct streams *s, const struct oid *id, struct error *e)
 
 	if (s->catalog.n > 0 && oid_equal(&s->catalog_of, id))
 		return 0;
-	s->only_full = false;
 	stream_file_close(&s->main);
 	stream_file_close(&s->full);
 	catalog_release(&s->catalog);
@@ -164,7 +163,7 @@ char *streams_path(const struct oid *id, const struct oid *source)
  */
 const struct oid *streams_choose(const struct streams *s)
 {
-	for (size_t i = 0; i < s->n_have && !s->only_full; i++)
+	for (size_t i = 0; i < s->n_have; i++)
 		if (catalog_find(&s->catalog, &s->have[i]))
 			return &s->have[i];
 	return NULL;
@@ -204,12 +203,7 @@ int streams_open_main(struct streams *s, const struct oid *id, struct error *e)
 	source = streams_choose(s);
 	if (!kept_has(id))
 		end = source || s->n_have == 0 ? 0 : s->catalog.streams[0].start;
-	r = open_stream(s, id, source, end, &s->main, e);
-	if (!source || (r != E_REMOTE && r != E_NOTFOUND))
-		return r;
-	/* Gone, or not what it should be: ranges of the full one do as well. */
-	s->only_full = true;
-	return streams_open_main(s, id, e);
+	return open_stream(s, id, source, end, &s->main, e);
 }
 
 /* The full stream's index, for what the chosen one does not give. */
