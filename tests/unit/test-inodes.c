@@ -121,7 +121,12 @@ Test(inodes, a_file_system_that_is_not_clean_is_not_read)
 	make_image();
 	debugfs("ssv state 2"); /* errors were found */
 	cr_assert_null(inodes_open("image"));
+	debugfs("ssv state 0"); /* in use */
+	cr_assert_null(inodes_open("image"));
 	debugfs("ssv state 1");
+	debugfs("ssv last_orphan 12");
+	cr_assert_null(inodes_open("image"));
+	debugfs("ssv last_orphan 0");
 	debugfs("feature needs_recovery");
 	cr_assert_null(inodes_open("image"));
 	fd = open("image", O_WRONLY | O_CLOEXEC);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a superblock says: whose file system it is, and whether it was left in order. */
+/* What a superblock says: whose file system it is. */
 #include "scratch.h"
 #include "slot/mount.h"
 
@@ -22,14 +22,6 @@ static void make_image(void)
 	run(argv);
 }
 
-/* Change a field of the superblock, as something that broke off would leave it. */
-static void set_field(const char *request)
-{
-	const char *const argv[] = { "debugfs", "-w", "-R", request, "image", NULL };
-
-	run(argv);
-}
-
 Test(mount, reads_the_uuid)
 {
 	char uuid[FS_UUID_MAX];
@@ -48,39 +40,4 @@ Test(mount, no_file_system_has_no_uuid)
 
 	run(argv);
 	cr_assert_eq(mount_uuid("image", uuid, &e), E_NOTFOUND);
-	cr_assert(!mount_is_clean("image"));
-}
-
-Test(mount, a_new_file_system_is_clean)
-{
-	make_image();
-	cr_assert(mount_is_clean("image"));
-}
-
-Test(mount, a_journal_to_replay_is_not_clean)
-{
-	make_image();
-	set_field("feature needs_recovery");
-	cr_assert(!mount_is_clean("image"));
-}
-
-Test(mount, one_with_errors_is_not_clean)
-{
-	make_image();
-	set_field("ssv state 2");
-	cr_assert(!mount_is_clean("image"));
-}
-
-Test(mount, one_that_is_mounted_is_not_clean)
-{
-	make_image();
-	set_field("ssv state 0");
-	cr_assert(!mount_is_clean("image"));
-}
-
-Test(mount, orphaned_inodes_are_not_clean)
-{
-	make_image();
-	set_field("ssv last_orphan 12");
-	cr_assert(!mount_is_clean("image"));
 }

@@ -25,6 +25,7 @@ struct inodes *inodes_open(const char *device)
 	if (ext2fs_has_feature_journal_needs_recovery(x->fs->super) ||
 		(x->fs->super->s_state & EXT2_ERROR_FS) ||
 		!(x->fs->super->s_state & EXT2_VALID_FS) ||
+		x->fs->super->s_last_orphan != 0 ||
 		EXT2_INODE_SIZE(x->fs->super) < sizeof(struct ext2_inode_large)) {
 		inodes_close(x);
 		return NULL;

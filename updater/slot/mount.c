@@ -5,7 +5,9 @@
  */
 #include "slot/mount.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <ext2fs/ext2fs.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,19 +17,6 @@
 
 #include "base/buf.h"
 #include "base/io.h"
-#include "base/le.h"
-
-/* Documentation/filesystems/ext4/super.rst */
-#define SUPERBLOCK_AT	    1024
-#define SUPERBLOCK_SIZE	    1024
-#define SUPERBLOCK_MAGIC    0x38
-#define SUPERBLOCK_STATE    0x3a
-#define SUPERBLOCK_INCOMPAT 0x60
-#define SUPERBLOCK_UUID	    0x68
-#define SUPERBLOCK_ORPHAN   0xe8
-#define EXT_MAGIC	    "\x53\xef" /* little-endian 0xef53 */
-#define EXT_VALID	    "\x01\x00" /* unmounted in order, no errors seen */
-#define EXT_RECOVER	    4u	       /* the journal is to be replayed */
 
 #define FREE_TRIES    100 /* times 20 ms until a device must be free again */
 #define FREE_PAUSE_NS 20000000L
@@ -135,47 +124,37 @@ int mount_finish(const char *device, int *root, struct error *e)
 }
 
 static int read_superblock(
-	const char *device, unsigned char ret[SUPERBLOCK_SIZE], struct error *e)
+	const char *device, struct ext2_super_block *ret, struct error *e)
 {
 	autofd fd = open(device, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
 		return err_sys(e, "%s", device);
-	if (io_pread_full(fd, ret, SUPERBLOCK_SIZE, SUPERBLOCK_AT, e) < 0)
+	if (io_pread_full(fd, ret, sizeof(*ret), SUPERBLOCK_OFFSET, e) < 0)
 		return err_prefix(e, E_SYSTEM, "%s: superblock", device);
 	return 0;
 }
 
-bool mount_is_clean(const char *device)
-{
-	unsigned char s[SUPERBLOCK_SIZE];
-
-	return read_superblock(device, s, NULL) == 0 &&
-	       memcmp(s + SUPERBLOCK_MAGIC, EXT_MAGIC, sizeof(EXT_MAGIC) - 1) == 0 &&
-	       memcmp(s + SUPERBLOCK_STATE, EXT_VALID, sizeof(EXT_VALID) - 1) == 0 &&
-	       !(le32_get(s + SUPERBLOCK_INCOMPAT) & EXT_RECOVER) &&
-	       le32_get(s + SUPERBLOCK_ORPHAN) == 0;
-}
-
 int mount_stamp(const char *device, struct digest *ret, struct error *e)
 {
-	unsigned char superblock[SUPERBLOCK_SIZE];
-	int r = read_superblock(device, superblock, e);
+	struct ext2_super_block super;
+	int r = read_superblock(device, &super, e);
 
 	if (r == 0)
-		*ret = digest_of((struct bytes){ superblock, sizeof(superblock) });
+		*ret = digest_of(
+			(struct bytes){ (const unsigned char *)&super, sizeof(super) });
 	return r;
 }
 
 int mount_uuid(const char *device, char ret[FS_UUID_MAX], struct error *e)
 {
-	unsigned char superblock[SUPERBLOCK_SIZE];
-	const unsigned char *u = superblock + SUPERBLOCK_UUID;
-	int r = read_superblock(device, superblock, e);
+	struct ext2_super_block super;
+	const unsigned char *u = super.s_uuid;
+	int r = read_superblock(device, &super, e);
 
 	if (r < 0)
 		return r;
-	if (memcmp(superblock + SUPERBLOCK_MAGIC, EXT_MAGIC, sizeof(EXT_MAGIC) - 1) != 0)
+	if (le16toh(super.s_magic) != EXT2_SUPER_MAGIC)
 		return err_set(e, E_NOTFOUND, "%s: no ext4 file system", device);
 	(void)snprintf(ret, FS_UUID_MAX,
 		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",

@@ -41,10 +41,6 @@ int mount_require_ours(const char *device, struct error *e);
 int mount_repair(const char *device, bool mountable, bool damaged,
 	const struct progress *p, struct error *e);
 
-/* By its superblock the file system was unmounted in order: e2fsck -p would only say so.
- */
-bool mount_is_clean(const char *device);
-
 /* syncfs, close, and wait until the device is free again.  *root becomes -1. */
 int mount_finish(const char *device, int *root, struct error *e);
 

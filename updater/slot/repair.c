@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/subprocess.h"
+#include "slot/inodes.h"
 #include "slot/mount.h"
 
 #define FSCK_TIMEOUT_MS 3600000 /* large slots on slow cards */
@@ -151,6 +152,16 @@ static bool mounts(const char *device, struct error *e)
 	return mount_finish(device, &root, e) == 0;
 }
 
+/* Left in order, so that e2fsck -p would only say so? */
+static bool is_clean(const char *device)
+{
+	struct inodes *x = inodes_open(device);
+	bool clean = x != NULL;
+
+	inodes_close(x);
+	return clean;
+}
+
 /* e2fsck -p: 1 mended, 0 nothing to mend, E_INPUT beyond mending. */
 static int mend(const char *device, bool mountable, bool damaged, struct error *e)
 {
@@ -159,7 +170,7 @@ static int mend(const char *device, bool mountable, bool damaged, struct error *
 	int status;
 	int r;
 
-	if (mountable && !damaged && mount_is_clean(device))
+	if (mountable && !damaged && is_clean(device))
 		return 0;
 	r = run_tool(argv, &status, e);
 	if (r < 0)
