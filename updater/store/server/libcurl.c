@@ -22,6 +22,7 @@ static int find(void *library, const char *name, void *ret, struct error *e)
 
 int libcurl_load(struct error *e)
 {
+	struct libcurl found = { 0 };
 	void *library;
 	int r = 0;
 
@@ -33,10 +34,12 @@ int libcurl_load(struct error *e)
 			e, E_SYSTEM, "%s: install it (Debian: libcurl4)", dlerror());
 #define LIBCURL_FIND(name)                                                               \
 	if (r == 0)                                                                      \
-		r = find(library, "curl_" #name, &curl.name, e);
+		r = find(library, "curl_" #name, &found.name, e);
 	LIBCURL_FUNCTIONS(LIBCURL_FIND)
 #undef LIBCURL_FIND
-	if (r == 0 && curl.global_init(CURL_GLOBAL_DEFAULT) != 0)
+	if (r == 0 && found.global_init(CURL_GLOBAL_DEFAULT) != 0)
 		r = err_set(e, E_SYSTEM, "%s cannot be initialised", LIBRARY);
+	if (r == 0)
+		curl = found;
 	return r;
 }
