@@ -9,6 +9,7 @@ import shutil
 from measure import Disk, run, shell
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+BENCH = os.path.dirname(HERE)
 TAR = "tar --numeric-owner --xattrs --xattrs-include='*' --acls"
 SLOT_SIZE, DATA_SIZE = 3 << 30, 4 << 30
 NOTES = """\
@@ -22,6 +23,16 @@ rsync           from a local directory: nothing is fetched, signed or checked
 git             no owners, modes, devices, times: not a root file system, only its contents
 casync          extracts beside what is there, seeding from it (over it, it fails: ESTALE)
 tar, zstd-tar   always all of it, into an empty file system, fetched with curl"""
+
+
+def tars(scratch, small):
+    """Three root file systems: small ones, made each time, or Debian's, kept in build/cache."""
+    if small:
+        run(os.path.join(BENCH, "small-roots"), scratch.dir)
+        return [scratch.path("small-%d.tar" % n) for n in (1, 2, 3)]
+    run(os.path.join(BENCH, "roots"))
+    cache = os.path.join(os.path.dirname(os.path.dirname(BENCH)), "build", "cache")
+    return [os.path.join(cache, "bench-%d.tar" % n) for n in (1, 2, 3)]
 
 
 class Peer:

@@ -175,8 +175,8 @@ http {
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         for argv in (["fcgiwrap", "-c", "2", "-s", "unix:" + gateway],
                      ["nginx", "-p", scratch.dir, "-e", scratch.path("nginx.log"), "-c", conf]):
-            self.nginx = subprocess.Popen(argv, start_new_session=True, **quiet)
-            scratch.processes.append(self.nginx)
+            scratch.processes.append(subprocess.Popen(argv, start_new_session=True, **quiet))
+        self.nginx = scratch.processes[-1]
         self.port = port
         self.url = "http://127.0.0.1:%d" % port
         for _ in range(200):
