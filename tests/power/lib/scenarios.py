@@ -81,10 +81,9 @@ def complete(device, release, found=None, further=True, newer_allowed=False):
 class Scenario:
     command = ("update",)
     release = 3
-
+    # Must whoever goes on look at the status first?  A timer does not: it updates, and that
+    # has to find its way from whatever is left.
     asks = False
-    """Whoever goes on must look at the status first.  A timer does not: it updates, and that
-    has to find its way from whatever is left."""
 
     def done(self, device, found):
         """It exited 0: did it do its work?"""
