@@ -139,6 +139,9 @@ class Provision(Scenario):
             if not further:
                 want("the release to boot", device.version(device.choice()), "1")
                 device.verify("A")
+                # The next fetch sweeps what one that broke off has left.
+                device.publish(2)
+                want("a fetch", device.osu("fetch"), DONE)
                 return
             device.boot()
             found = status(device)
