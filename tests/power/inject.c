@@ -5,11 +5,11 @@
  * only half.  With --record it tells what there is to hit.  Calls of the dynamic loader
  * are not counted: nothing of the program has begun.
  *
- *   inject [--record FILE] [--at ROLE:N[:CALL] --do ACTION] --report FILE PROGRAM ARG…
+ *   inject [--record FILE | --at ROLE:CALL:N --do ACTION] --report FILE PROGRAM ARG…
  *
  * ROLE: root is PROGRAM, store the store process, tool all else root starts, fork a child
- * of root before it executes anything.  ACTION: kill, alone, short, error=NUMBER.  When the
- * N-th call is another than CALL (threads race), the next CALL after it is hit.
+ * of root before it executes anything.  The N-th CALL of that role is hit.  ACTION: kill,
+ * alone, short, error=NUMBER.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -53,8 +53,8 @@ struct tracer {
 	/* what to do, and where */
 	enum action action;
 	enum role role;
-	unsigned at;
 	const struct call *call;
+	unsigned at;
 	int error;
 	/* what happened */
 	const char *reached;
@@ -252,8 +252,7 @@ static void on_call(struct tracer *t, struct task *task)
 	n = ++t->counts[task->role];
 	if (t->record)
 		record_call(t, task, call, &info);
-	if (t->action == ACTION_NONE || t->reached || task->role != t->role || n < t->at ||
-		(t->call && t->call != call))
+	if (t->action == ACTION_NONE || t->reached || task->role != t->role || n < t->at)
 		return;
 	t->reached = call->name;
 	act(t, task);
@@ -334,7 +333,7 @@ static void run(struct tracer *t)
 	}
 }
 
-static pid_t start(char **argv)
+static pid_t start(char **argv, const struct call *only)
 {
 	const long options = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
 			     PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
@@ -350,7 +349,7 @@ static pid_t start(char **argv)
 	if (pid == 0) {
 		(void)close(ready[1]);
 		(void)!read(ready[0], &c, 1); /* the end of file: we are traced */
-		if (filter_install() < 0)
+		if (filter_install(only) < 0)
 			die("inject: seccomp");
 		(void)syscall(SYS_execve, argv[0], argv, environ);
 		die(argv[0]);
@@ -366,7 +365,7 @@ static pid_t start(char **argv)
 
 static _Noreturn void usage(void)
 {
-	(void)fprintf(stderr, "usage: inject [--record FILE] [--at ROLE:N[:CALL] --do "
+	(void)fprintf(stderr, "usage: inject [--record FILE | --at ROLE:CALL:N --do "
 			      "kill|alone|short|error=NUMBER] --report FILE PROGRAM ARG...\n");
 	exit(125);
 }
@@ -374,18 +373,16 @@ static _Noreturn void usage(void)
 static void parse_at(struct tracer *t, char *text)
 {
 	char *role = strtok(text, ":");
-	char *n = strtok(NULL, ":");
 	char *call = strtok(NULL, ":");
+	char *n = strtok(NULL, ":");
 
-	if (!role || !n)
+	if (!role || !call || !n)
 		usage();
 	while (t->role < ROLE_COUNT && strcmp(role, role_names[t->role]) != 0)
 		t->role++;
 	t->at = (unsigned)strtoul(n, NULL, 10);
-	if (t->role == ROLE_COUNT || t->at == 0)
-		usage();
-	t->call = call ? call_by_name(call) : NULL;
-	if (call && !t->call)
+	t->call = call_by_name(call);
+	if (t->role == ROLE_COUNT || t->at == 0 || !t->call)
 		usage();
 }
 
@@ -446,13 +443,13 @@ int main(int argc, char **argv)
 		else
 			usage();
 	}
-	if (optind == argc || !out || (t.action && !t.at))
+	if (optind == argc || !out || !t.action != !t.at || (t.action && t.record))
 		usage();
 	/* A hook whose osupdate was killed runs on: wait for it, too. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		die("inject: prctl");
 	(void)sigaction(SIGALRM, &alarmed, NULL);
-	t.root = start(&argv[optind]);
+	t.root = start(&argv[optind], t.call);
 	*task_get(&t, t.root) = (struct task){ .pid = t.root, .known = true };
 	(void)alarm(SECONDS);
 	run(&t);

@@ -29,11 +29,12 @@ const struct call *call_by_nr(int nr);
 const struct call *call_by_name(const char *name);
 
 /*
- * From here on this process and its children stop at each of these calls for a tracer.
+ * From here on this process and its children stop for a tracer at each of these calls, or
+ * at one of them only: every stop costs, and who waits for the 7th write needs no other.
  * Needs CAP_SYS_ADMIN: without no_new_privs, which the programs would otherwise inherit.
  * -1 with errno.
  */
-int filter_install(void);
+int filter_install(const struct call *only);
 
 /*
  * What the call works on, as text for people: a path, or what /proc says of the

@@ -77,7 +77,10 @@ static const struct sock_filter head[] = {
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	/* Memory without a file is mapped with the descriptor -1, and often. */
+};
+
+/* Memory without a file is mapped with the descriptor -1, and often. */
+static const struct sock_filter mapping[] = {
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4),
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[4])),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xffffffffu, 1, 0),
@@ -85,20 +88,30 @@ static const struct sock_filter head[] = {
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 };
 
-#define HEAD (sizeof(head) / sizeof(head[0]))
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-int filter_install(void)
+static unsigned short add_call(struct sock_filter *code, const struct call *call)
 {
-	struct sock_filter code[HEAD + 2 * COUNT + 1];
+	if (call->nr == SYS_mmap) {
+		memcpy(code, mapping, sizeof(mapping));
+		return LENGTH(mapping);
+	}
+	code[0] = (struct sock_filter)BPF_JUMP(
+		BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call->nr, 0, 1);
+	code[1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
+	return 2;
+}
+
+int filter_install(const struct call *only)
+{
+	struct sock_filter code[LENGTH(head) + LENGTH(mapping) + 2 * COUNT + 1];
 	struct sock_fprog program = { .filter = code };
-	unsigned short n = HEAD;
+	unsigned short n = LENGTH(head);
 
 	memcpy(code, head, sizeof(head));
-	for (size_t i = 0; i < COUNT; i++) {
-		code[n++] = (struct sock_filter)BPF_JUMP(
-			BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i].nr, 0, 1);
-		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
-	}
+	for (size_t i = 0; i < COUNT; i++)
+		if (!only || only == &calls[i])
+			n += add_call(&code[n], &calls[i]);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	program.len = n;
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
@@ -138,7 +151,8 @@ static void describe_fd(pid_t pid, int fd, char *ret, size_t size)
 }
 
 void call_describe(pid_t pid, const struct call *call,
-	const struct __ptrace_syscall_info *info, char *ret, size_t size, bool *ret_creates)
+	const struct __ptrace_syscall_info *info, char *ret, size_t size,
+	bool *ret_creates)
 {
 	const __uint64_t *args = info->seccomp.args;
 	struct open_how how = { 0 };
@@ -170,5 +184,6 @@ void call_describe(pid_t pid, const struct call *call,
 	else if (call->nr == SYS_open)
 		*ret_creates = args[1] & O_CREAT;
 	else if (call->nr == SYS_openat2)
-		*ret_creates = peek(pid, args[2], &how, sizeof(how)) && (how.flags & O_CREAT);
+		*ret_creates =
+			peek(pid, args[2], &how, sizeof(how)) && (how.flags & O_CREAT);
 }

@@ -6,7 +6,7 @@ import re
 import time
 
 from device import Bad
-from points import Call, every
+from points import every, recorded
 from scenarios import PACK_DIR, PACKS_MAX, SCENARIOS, prepare, record_is_whole, status
 
 DOCUMENTED = (0, 1, 2, 3, 4, 5)
@@ -65,7 +65,7 @@ class Judge:
         scenario.finish(d, found)
         self.usual[name] = self._listing()
         with open(d.path("record"), encoding="utf8", errors="replace") as f:
-            return [Call(line) for line in f]
+            return recorded(f)
 
     def _run(self, scenario, arguments):
         d = self.device

@@ -39,7 +39,9 @@ FAILS = {
 
 
 class Call:
-    """One line of what inject --record writes."""
+    """One line of what inject --record writes.  It is call n of its role, and there the nth of
+    its name."""
+    nth = 0
 
     def __init__(self, line):
         role, n, name, size, creates, target = line.rstrip("\n").split("\t", 5)
@@ -61,6 +63,14 @@ class Call:
         return self.name in FAILS[kind]
 
 
+def recorded(lines):
+    """The calls of a recording."""
+    calls, seen = [Call(line) for line in lines], {}
+    for call in calls:
+        seen[call.role, call.name] = call.nth = seen.get((call.role, call.name), 0) + 1
+    return calls
+
+
 class Point:
     def __init__(self, scenario, call, kind):
         self.scenario, self.call, self.kind = scenario, call, kind
@@ -79,9 +89,7 @@ class Point:
             action = "kill"
         elif action in ERRORS:
             action = "error=%d" % getattr(errno, self.kind)
-        # A process is killed wherever it is by then; an error must fit the call.
-        name = "" if action in ("kill", "alone") else ":" + self.call.name
-        return ["--at", "%s:%d%s" % (self.role, self.n, name), "--do", action]
+        return ["--at", "%s:%s:%d" % (self.role, self.call.name, self.call.nth), "--do", action]
 
 
 def every(recordings):
