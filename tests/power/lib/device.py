@@ -3,6 +3,7 @@
 can be remembered and brought back in milliseconds, so that every point starts from the same."""
 import ctypes
 import fcntl
+import mmap
 import os
 import re
 import shutil
@@ -67,15 +68,46 @@ def tree_write(top, entries):
         os.utime(os.path.join(top, name), ns=(st.st_atime_ns, st.st_mtime_ns))
 
 
+class Image:
+    """The file below a slot's loop device, mapped: it is looked at thousands of times, and
+    copying it costs more than all else that is done with it."""
+    libc = ctypes.CDLL(None)
+    libc.memcmp.argtypes = libc.memcpy.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+
+    def __init__(self, path):
+        with open(path, "r+b") as f:
+            self.map = mmap.mmap(f.fileno(), 0)
+        self.size = len(self.map)
+        self.at = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
+        self.proved = ctypes.create_string_buffer(self.size)
+
+    def copy(self):
+        return bytes(self.map)
+
+    def keep(self):
+        self.libc.memcpy(self.proved, self.at, self.size)
+
+    def differs(self, copy, start=0, size=None):
+        at = ctypes.cast(copy, ctypes.c_void_p).value + start
+        return self.libc.memcmp(self.at + start, at, size or self.size) != 0
+
+    def put(self, copy):
+        """Only what is different."""
+        for start in range(0, self.size, CHUNK):
+            size = min(CHUNK, self.size - start)
+            if self.differs(copy, start, size):
+                self.map[start:start + size] = copy[start:start + size]
+
+
 class Device:
     def __init__(self, directory, inject):
         self.dir, self.inject = directory, inject
         self.conf = self.path("etc/osupdate.conf")
         self.slots = dict(re.findall(r"\[slot (\w)\]\ndevice = (\S+)", read(self.conf).decode()))
         self.booted = "none"
-        self.proved = {}  # slot: image and record, as they were when it was verified
+        self.proved = {}  # slot: its record when it was verified; its bytes are in the image
         self.log = []
-        self.buffer = bytearray()
+        self.images = {name: Image(self.path("slot-%s.img" % name.lower())) for name in self.slots}
         os.makedirs(self.path("tmp"), exist_ok=True)
         self._private_boot_id()
 
@@ -120,13 +152,13 @@ class Device:
         record = self.path("state/slots/" + slot)
         self._flush(slot)
         text = read(record) if os.path.exists(record) else b""
-        image = self._read_image(slot)
-        known = self.proved.get(slot)
-        if known and known[0] == text and image == known[1]:
+        image = self.images[slot]
+        if self.proved.get(slot) == text and not image.differs(image.proved):
             return
-        now = bytes(image)
+        self.proved.pop(slot, None)
+        image.keep()
         self.must("verify", "--slot", slot)
-        self.proved[slot] = text, now
+        self.proved[slot] = text
 
     def version(self, slot):
         """Of the release that is sealed there by the slot's record, or None."""
@@ -177,19 +209,6 @@ class Device:
 
     # --- remembering ---------------------------------------------------------------------
 
-    def _image(self, name):
-        return self.path("slot-%s.img" % name.lower())
-
-    def _read_image(self, name):
-        """Into the one buffer there is: fresh memory costs more than reading."""
-        with open(self._image(name), "rb", buffering=0) as f:
-            size = os.fstat(f.fileno()).st_size
-            if len(self.buffer) != size:
-                self.buffer = bytearray(size)
-            if f.readinto(self.buffer) != size:
-                raise Bad("%s: short" % self._image(name))
-        return self.buffer
-
     def _flush(self, name):
         fd = os.open(self.slots[name], os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -202,7 +221,7 @@ class Device:
         s.images = {}
         for name in self.slots:
             self._flush(name)
-            s.images[name] = read(self._image(name))
+            s.images[name] = self.images[name].copy()
         s.state = tree_read(self.path("state"))
         s.files = {n: read(self.path(n))
                    for n in ("boot/grubenv", "boot-id", "os.git/refs/heads/stable")}
@@ -212,7 +231,7 @@ class Device:
     def restore(self, s):
         for name, image in s.images.items():
             self._flush(name)
-            self._write_image(name, image)
+            self.images[name].put(image)  # below the loop device, whose cache is empty now
             self._flush(name)
         tree_write(self.path("state"), s.state)
         for name, data in s.files.items():
@@ -221,13 +240,3 @@ class Device:
         os.mkdir(self.path("tmp"))
         self.booted = s.booted
         self.log = []
-
-    def _write_image(self, name, image):
-        """Only what is different, below the loop device, whose cache is empty just now."""
-        found = self._read_image(name)
-        if found == image:
-            return
-        with open(self._image(name), "r+b", buffering=0) as f:
-            for at in range(0, len(image), CHUNK):
-                if found[at:at + CHUNK] != image[at:at + CHUNK]:
-                    os.pwrite(f.fileno(), image[at:at + CHUNK], at)
