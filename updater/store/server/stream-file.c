@@ -192,10 +192,7 @@ int stream_file_open(struct http *h, const char *path, const struct oid *target,
 		r = parse_beginning(&s, buf_bytes(beginning), target, e);
 	if (r < 0) {
 		stream_file_close(&s);
-		if (r != E_INPUT)
-			return r;
-		e->code = E_REMOTE; /* a person's file it is not */
-		return err_prefix(e, E_REMOTE, "%s", path);
+		return r == E_INPUT ? err_prefix(e, r, "%s", path) : r;
 	}
 	*ret = s;
 	return 0;

@@ -20,7 +20,7 @@ struct stream_file {
 /*
  * Read the beginning of `path`, a stream to `target`, unless `beginning` holds it from an
  * earlier time; then it does.  `end`: as much as will be read of it without a gap, 0 all
- * of it. Errors: E_NOTFOUND; E_REMOTE the server, or it is no such stream.
+ * of it. Errors: E_NOTFOUND; E_INPUT it is no such stream; E_REMOTE the server.
  */
 int stream_file_open(struct http *h, const char *path, const struct oid *target,
 	uint64_t end, struct buf *beginning, struct stream_file *ret, struct error *e);

@@ -25,6 +25,7 @@ struct streams {
 	int lock;		/* held from the first download on; or -1 */
 	struct catalog catalog; /* of the release catalog_of; empty: of none */
 	struct oid catalog_of;
+	bool only_full;		 /* its stream from what a slot holds cannot be read */
 	struct stream_file main; /* the chosen stream to it, when it is open */
 	struct stream_file full; /* and the full one, besides */
 	struct asked *asked;

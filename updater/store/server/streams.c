@@ -119,6 +119,14 @@ int streams_list(struct streams *s, const char *channel, git_oid *ret, struct er
 	return 1;
 }
 
+/* What cannot be read there is no file of a person's. */
+static int of_server(int r, struct error *e)
+{
+	if (r == E_INPUT && e)
+		e->code = E_REMOTE;
+	return r == E_INPUT ? E_REMOTE : r;
+}
+
 /* --- which stream ----------------------------------------------------------------- */
 
 int streams_catalog(struct streams *s, const struct oid *id, struct error *e)
@@ -130,6 +138,7 @@ int streams_catalog(struct streams *s, const struct oid *id, struct error *e)
 
 	if (s->catalog.n > 0 && oid_equal(&s->catalog_of, id))
 		return 0;
+	s->only_full = false;
 	stream_file_close(&s->main);
 	stream_file_close(&s->full);
 	catalog_release(&s->catalog);
@@ -138,13 +147,9 @@ int streams_catalog(struct streams *s, const struct oid *id, struct error *e)
 	r = http_get(s->http, path, CATALOG_MAX, NULL, &text, e);
 	if (r == 0)
 		r = catalog_parse(buf_bytes(&text), &s->catalog, e);
-	if (r == E_INPUT) {
-		e->code = E_REMOTE; /* the server's, not a person's */
-		r = err_prefix(e, E_REMOTE, "%s", path);
-	}
 	if (r == 0)
 		s->catalog_of = *id;
-	return r;
+	return r == E_INPUT ? err_prefix(e, of_server(r, e), "%s", path) : r;
 }
 
 char *streams_path(const struct oid *id, const struct oid *source)
@@ -163,7 +168,7 @@ char *streams_path(const struct oid *id, const struct oid *source)
  */
 const struct oid *streams_choose(const struct streams *s)
 {
-	for (size_t i = 0; i < s->n_have; i++)
+	for (size_t i = 0; i < s->n_have && !s->only_full; i++)
 		if (catalog_find(&s->catalog, &s->have[i]))
 			return &s->have[i];
 	return NULL;
@@ -203,7 +208,13 @@ int streams_open_main(struct streams *s, const struct oid *id, struct error *e)
 	source = streams_choose(s);
 	if (!kept_has(id))
 		end = source || s->n_have == 0 ? 0 : s->catalog.streams[0].start;
-	return open_stream(s, id, source, end, &s->main, e);
+	r = open_stream(s, id, source, end, &s->main, e);
+	if (source && (r == E_INPUT || r == E_NOTFOUND)) {
+		/* Gone, or not what it should be: ranges of the full one do as well. */
+		s->only_full = true;
+		return streams_open_main(s, id, e);
+	}
+	return of_server(r, e);
 }
 
 /* The full stream's index, for what the chosen one does not give. */
@@ -213,7 +224,7 @@ int streams_open_full(struct streams *s, const struct oid *id, struct error *e)
 
 	if (r < 0 || s->full.path)
 		return r;
-	return open_stream(s, id, NULL, STREAM_PROLOGUE, &s->full, e);
+	return of_server(open_stream(s, id, NULL, STREAM_PROLOGUE, &s->full, e), e);
 }
 
 /* --- commits and manifest --------------------------------------------------------- */
@@ -223,7 +234,8 @@ static int manifest_of_full(
 	struct streams *s, const struct oid *id, int fd, struct error *e)
 {
 	struct stream_file full = { .spool = -1 };
-	int r = open_stream(s, id, NULL, s->catalog.streams[0].start, &full, e);
+	int r = of_server(
+		open_stream(s, id, NULL, s->catalog.streams[0].start, &full, e), e);
 
 	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		r = err_sys(e, "store: manifest");
