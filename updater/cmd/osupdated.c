@@ -45,6 +45,7 @@ struct daemon {
 	bool systemd;	   /* runs this machine */
 	bool waiting;	   /* for another osupdate, or for a trial's verdict */
 	unsigned failures; /* in a row */
+	time_t told;	   /* the service manager, of progress; by the monotonic clock */
 	struct progress progress;
 };
 
@@ -89,11 +90,16 @@ static void alive(void)
 	notify("WATCHDOG=1");
 }
 
+/* Each message wakes the service manager, and waits for it: one a second is enough. */
 static void on_progress(void *ctx, const struct progress_event *ev)
 {
+	struct daemon *dm = ctx;
+	struct timespec now;
 	char text[128];
 
-	(void)ctx;
+	if (clock_gettime(CLOCK_MONOTONIC, &now) == 0 && now.tv_sec == dm->told)
+		return;
+	dm->told = now.tv_sec;
 	(void)snprintf(text, sizeof(text),
 		"STATUS=%s: %" PRIu64 " of %" PRIu64 " %s\nWATCHDOG=1", ev->step,
 		ev->done, ev->total, ev->unit);
