@@ -225,6 +225,57 @@ serve_files() {
 	wait_for 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
 }
 
+# serve_git DIR [LINE…]: git-http-backend behind nginx, as updater/doc/operations.md has it;
+# sets URL and what serve_files sets. More lines for the server may follow.
+serve_git() {
+	local port dir=$1
+	shift
+	port=$(free_port)
+	FILES_LOG=$S/git-$port.log
+	mkdir -p "$S/nginx-$port"
+	env -i PATH="$PATH" HOME="$HOME" fcgiwrap -c 4 -s "unix:$S/nginx-$port/fcgi" &
+	started $!
+	cat >"$S/nginx-$port/conf" <<-CONF
+		user root;
+		daemon off;
+		worker_processes 1;
+		pid $S/nginx-$port/pid;
+		error_log $S/nginx-$port/error.log;
+		events {}
+		http {
+			log_format plain '\$status \$body_bytes_sent \$request_uri';
+			access_log $FILES_LOG plain;
+			client_body_temp_path $S/nginx-$port/body;
+			fastcgi_temp_path $S/nginx-$port/fastcgi;
+			proxy_temp_path $S/nginx-$port/proxy;
+			uwsgi_temp_path $S/nginx-$port/uwsgi;
+			scgi_temp_path $S/nginx-$port/scgi;
+			server {
+				listen 127.0.0.1:$port;
+				$(printf '%s\n' "$@")
+				location ~ ^/git(/.+/(info/refs|git-upload-pack))\$ {
+					include /etc/nginx/fastcgi_params;
+					fastcgi_param SCRIPT_FILENAME /usr/lib/git-core/git-http-backend;
+					fastcgi_param GIT_PROJECT_ROOT $dir;
+					fastcgi_param GIT_HTTP_EXPORT_ALL "";
+					fastcgi_param PATH_INFO \$1;
+					fastcgi_param REMOTE_USER \$remote_user;
+					fastcgi_buffering off;
+					fastcgi_pass unix:$S/nginx-$port/fcgi;
+				}
+			}
+		}
+	CONF
+	nginx -p "$S/nginx-$port" -e "$S/nginx-$port/error.log" -c "$S/nginx-$port/conf" &
+	FILES_PID=$!
+	started $FILES_PID
+	# shellcheck disable=SC2034  # for whoever has sourced this
+	FILES_URL=http://127.0.0.1:$port
+	URL=$FILES_URL/git
+	wait_for 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+	wait_for 10 test -S "$S/nginx-$port/fcgi"
+}
+
 # sent: bytes of all bodies so far, once the log is still.
 sent() {
 	sleep 0.15

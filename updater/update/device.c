@@ -152,6 +152,14 @@ static void add_option(const char *key, const char *value, char **options, size_
 		options[(*n)++] = xasprintf("%s=%s", key, value);
 }
 
+static void add_commit(const struct oid *commit, struct buf *list)
+{
+	char hex[OID_HEX_MAX];
+
+	oid_hex(commit, hex);
+	buf_addf(list, "%s%s", list->size ? " " : "", hex);
+}
+
 /*
  * Commits of what slots hold: streams may begin from one of them.  Of the one we run
  * from, if there is one: what the other holds goes away while it is written.
@@ -162,32 +170,47 @@ static void add_have(const struct device *d, char **options, size_t *n)
 
 	for (int i = 0; i < SLOT_COUNT; i++) {
 		const struct slot_record *rec = &d->records[i];
-		char hex[OID_HEX_MAX];
 
 		if (rec->contents != SLOT_SEALED || (d->booted >= 0 && i != d->booted))
 			continue;
-		oid_hex(&rec->commit, hex);
-		buf_addf(&have, "%s%s", have.size ? " " : "", hex);
+		add_commit(&rec->commit, &have);
 	}
 	if (have.size > 0)
 		add_option("have", have.data, options, n);
 }
 
-/* Those of release streams, if they are followed. */
-static int add_stream_options(
+/* What stays in a git store: both slots' releases, the one on its way into a slot, and
+ * what may be installed next. */
+static void add_keep(const struct device *d, char **options, size_t *n)
+{
+	autobuf keep = { 0 };
+
+	for (int i = 0; i < SLOT_COUNT; i++)
+		if (d->records[i].contents == SLOT_SEALED)
+			add_commit(&d->records[i].commit, &keep);
+	if (d->state.release.serial > 0)
+		add_commit(&d->state.release.commit, &keep);
+	if (d->state.has_candidate)
+		add_commit(&d->state.candidate.commit, &keep);
+	if (keep.size > 0)
+		add_option("keep", keep.data, options, n);
+}
+
+/* What release streams, if they are followed, and git over http are asked with. */
+static int add_http_options(
 	const struct device *d, char **options, size_t *n, struct error *e)
 {
 	const struct config *c = &d->config;
 	char rate[16];
 	int r;
 
-	if (!c->stream)
-		return 0;
-	add_option("stream", c->stream, options, n);
-	add_have(d, options, n);
+	if (c->stream) {
+		add_option("stream", c->stream, options, n);
+		add_have(d, options, n);
+		if (d->ahead)
+			add_option("ahead", "yes", options, n);
+	}
 	(void)snprintf(rate, sizeof(rate), "%u", c->rate_limit);
-	if (d->ahead)
-		add_option("ahead", "yes", options, n);
 	if (c->rate_limit > 0)
 		add_option("rate-limit", rate, options, n);
 	r = add_secret("netrc", c->netrc, options, n, e);
@@ -236,13 +259,14 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 	add_option("ca", d->config.ca, options, &n);
 	add_option("username", d->config.username, options, &n);
 	add_option("proxy", d->config.proxy, options, &n);
+	add_keep(d, options, &n);
 	r = add_secret("password", d->config.password_file, options, &n, e);
 	if (r == 0)
 		r = add_secret("ssh-key", d->config.ssh_key, options, &n, e);
 	if (r == 0)
 		r = add_secret("known-hosts", d->config.known_hosts, options, &n, e);
 	if (r == 0)
-		r = add_stream_options(d, options, &n, e);
+		r = add_http_options(d, options, &n, e);
 	if (r == 0)
 		r = store_open(&o, &d->store, e);
 	for (size_t i = 0; i < n; i++) {

@@ -3,10 +3,11 @@
 #include "store/server/fetch.h"
 
 #include "store/server/complete.h"
+#include "store/server/held.h"
 #include "store/server/local.h"
 #include "store/server/remote.h"
 #include "store/server/repack.h"
-#include "store/server/repository.h"
+#include "store/server/smart.h"
 #include "store/server/sweep.h"
 #include "store/url.h"
 
@@ -64,22 +65,58 @@ static int check(struct session *ss, git_repository *repo, const char *channel,
 		ss->shown_url, channel, missing);
 }
 
+/* libgit2's transports, which take it that a commit here has all its history here. */
+static int download_by_libgit2(struct session *ss, git_repository *repo,
+	const char *channel, git_oid *ret, bool *ret_heal, struct error *e)
+{
+	if (held_is_shallow(repo)) {
+		*ret_heal = true;
+		return err_set(e, E_REMOTE,
+			"%s: the store has no history, which this transport needs",
+			ss->shown_url);
+	}
+	return remote_fetch(ss, repo, channel, ret, ret_heal, e);
+}
+
+/* *ret_holds: releases came without history, so that what is held can be told. */
+static int download(struct session *ss, git_repository *repo, const char *channel,
+	git_oid *ret, bool *ret_heal, bool *ret_holds, struct error *e)
+{
+	int r;
+
+	*ret_holds = false;
+	switch (url_kind(ss->options.url)) {
+	case URL_LOCAL:
+		return local_fetch(ss, repo, channel, ret, e);
+	case URL_HTTP:
+		r = smart_fetch(ss, repo, channel, ret, ret_heal, e);
+		*ret_holds = r > 0;
+		if (r != E_NOTHING)
+			return r;
+		break;
+	case URL_GIT:
+	case URL_SSH:
+	case URL_UNKNOWN:
+		break;
+	}
+	return download_by_libgit2(ss, repo, channel, ret, ret_heal, e);
+}
+
 /* Download into `repo`, check, promote there: 1, 0 or an error. */
 static int fetch_into(struct session *ss, git_repository *repo, const char *channel,
 	git_oid *ret, bool *ret_heal, struct error *e)
 {
-	int r;
+	bool holds;
+	int r = download(ss, repo, channel, ret, ret_heal, &holds, e);
 
-	if (url_kind(ss->options.url) == URL_LOCAL)
-		r = local_fetch(ss, repo, channel, ret, e);
-	else
-		r = remote_fetch(ss, repo, channel, ret, ret_heal, e);
 	if (r <= 0)
 		return r;
 	r = check(ss, repo, channel, ret, ret_heal, e);
 	if (r == 0)
 		r = promote(repo, channel, ret, e);
 	drop_incoming(repo, channel);
+	if (r == 0 && holds)
+		r = held_update(ss, repo, channel, ret, e);
 	return r < 0 ? r : 1;
 }
 

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Places, and small files from them: see http.h.  Bodies are http-body.c's. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/io.h"
 #include "store/server/http-internal.h"
 #include "store/url.h"
 
@@ -57,6 +62,23 @@ static void shuffle(char **list, size_t n)
 	}
 }
 
+/* libcurl reads it by its name. */
+static int write_netrc(const struct options *o, struct error *e)
+{
+	autofd dir = -1;
+
+	if (!o->netrc) {
+		(void)unlink("home/.netrc"); /* of a login that was configured once */
+		return 0;
+	}
+	if (mkdir("home", 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "store/home");
+	dir = open("home", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(e, "store/home");
+	return io_replace_at(dir, ".netrc", bytes_of(o->netrc), 0600, e);
+}
+
 int http_open(struct session *ss, const char *places, const char *first,
 	struct http **ret, struct error *e)
 {
@@ -77,6 +99,8 @@ int http_open(struct session *ss, const char *places, const char *first,
 			r = add_place(h, p, n, e);
 		p += n + strspn(p + n, " ");
 	}
+	if (r == 0)
+		r = write_netrc(&ss->options, e);
 	if (r == 0)
 		r = libcurl_load(e);
 	if (r == 0 && !(h->multi = curl.multi_init()))

@@ -17,6 +17,7 @@
 #include "store/server/local.h"
 #include "store/server/remote.h"
 #include "store/server/repository.h"
+#include "store/server/smart.h"
 #include "store/server/streams.h"
 #include "store/url.h"
 
@@ -115,8 +116,13 @@ static int list_git(
 		r = repository_open(ss, e);
 	if (r < 0)
 		return r;
-	return url_kind(ss->options.url) == URL_LOCAL ? local_list(ss, channel, ret, e)
-						      : remote_list(ss, channel, ret, e);
+	if (url_kind(ss->options.url) == URL_LOCAL)
+		return local_list(ss, channel, ret, e);
+	if (url_kind(ss->options.url) == URL_HTTP)
+		r = smart_list(ss, channel, ret, e);
+	else
+		r = E_NOTHING;
+	return r == E_NOTHING ? remote_list(ss, channel, ret, e) : r;
 }
 
 static int fetch_git(struct server *s, const char *channel, git_oid *ret, struct error *e)

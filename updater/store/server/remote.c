@@ -160,8 +160,8 @@ static int prepare(struct visit *v, struct error *e)
 	v->connect.follow_redirects = v->options.follow_redirects;
 	if (o->proxy && strncmp(o->url, "http://", 7) == 0)
 		return err_set(e, E_USAGE,
-			"proxy: works with https:// only; libgit2 would "
-			"go round it with http://");
+			"proxy: the server speaks an old git protocol, for which it "
+			"works with https:// only");
 	r = name_authorities(o, e);
 	return r < 0 ? r : write_known_hosts(o, e);
 }
@@ -233,17 +233,11 @@ static bool is_damage(void)
 	       strstr(g->message, "delta base");
 }
 
-/* Something new is coming: root may have use for the time until its first bytes do. */
-static int announce(
-	struct session *ss, git_repository *repo, const git_oid *tip, struct error *e)
+static bool is_new(git_repository *repo, const git_oid *tip)
 {
 	autogit(git_odb) odb = NULL;
 
-	if (git_repository_odb(&odb, repo) < 0 || git_odb_exists(odb, tip))
-		return 0;
-	ss->done[0] = 1;
-	ss->told_ms = 0;
-	return reply_progress(ss, e);
+	return git_repository_odb(&odb, repo) == 0 && !git_odb_exists(odb, tip);
 }
 
 int remote_fetch(struct session *ss, git_repository *repo, const char *channel,
@@ -258,8 +252,8 @@ int remote_fetch(struct session *ss, git_repository *repo, const char *channel,
 
 	if (r == 0)
 		r = visit_open(&v, repo, channel, ret, e);
-	if (r > 0)
-		r = announce(ss, repo, ret, e) < 0 ? E_SYSTEM : 1;
+	if (r > 0 && is_new(repo, ret))
+		r = announce(ss, e) < 0 ? E_SYSTEM : 1;
 	if (r > 0) {
 		branch = xasprintf("+refs/heads/%s:%s", channel, incoming);
 		specs[0] = branch;

@@ -39,6 +39,13 @@ int reply_progress(struct session *ss, struct error *e)
 	return reply(ss, FRAME_PROGRESS, (struct bytes){ payload, sizeof(payload) }, e);
 }
 
+int announce(struct session *ss, struct error *e)
+{
+	ss->done[0] = 1;
+	ss->told_ms = 0;
+	return reply_progress(ss, e);
+}
+
 int reply_data(
 	const struct session *ss, struct bytes head, struct bytes data, struct error *e)
 {
@@ -169,6 +176,7 @@ static char **option_field(struct options *o, const char *key, size_t n)
 		{ "known-hosts", &o->known_hosts },
 		{ "stream", &o->stream },
 		{ "have", &o->have },
+		{ "keep", &o->keep },
 		{ "ahead", &o->ahead },
 		{ "rate-limit", &o->rate_limit },
 		{ "netrc", &o->netrc },
@@ -208,7 +216,7 @@ void options_release(struct options *o)
 	char *secrets[] = { o->password, o->ssh_key, o->netrc, o->client_certificate,
 		o->client_key };
 	char *others[] = { o->url, o->proxy, o->ca, o->username, o->known_hosts,
-		o->stream, o->have, o->ahead, o->rate_limit };
+		o->stream, o->have, o->keep, o->ahead, o->rate_limit };
 
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
 		if (secrets[i])

@@ -24,6 +24,7 @@ struct options {
 	char *password;
 	char *ssh_key;
 	char *known_hosts;
+	char *keep; /* commit ids of releases that stay in a git store, by spaces */
 	/* for release streams: */
 	char *stream;	  /* places, separated by spaces */
 	char *have;	  /* commit ids of what slots hold, separated by spaces */
@@ -58,6 +59,8 @@ int reply(const struct session *ss, enum frame_type type, struct bytes payload,
 	struct error *e);
 /* PROGRESS with ss->done, at most ten times a second. */
 int reply_progress(struct session *ss, struct error *e);
+/* Something new is coming: root may have use for the time until its first bytes do. */
+int announce(struct session *ss, struct error *e);
 /* DATA frames, the first one behind `head` (may be empty) in a single write. */
 int reply_data(
 	const struct session *ss, struct bytes head, struct bytes data, struct error *e);

@@ -3,10 +3,7 @@
  */
 #include "store/server/streams-internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -16,23 +13,6 @@
 
 #define SERIAL	"Osupdate-Serial: "
 #define VERSION "Osupdate-Version: "
-
-/* libcurl reads it by its name. */
-static int write_netrc(const struct options *o, struct error *e)
-{
-	autofd dir = -1;
-
-	if (!o->netrc) {
-		(void)unlink("home/.netrc"); /* of a login that was configured once */
-		return 0;
-	}
-	if (mkdir("home", 0700) < 0 && errno != EEXIST)
-		return err_sys(e, "store/home");
-	dir = open("home", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0)
-		return err_sys(e, "store/home");
-	return io_replace_at(dir, ".netrc", bytes_of(o->netrc), 0600, e);
-}
 
 bool streams_configured(const struct session *ss)
 {
@@ -57,10 +37,8 @@ int streams_open(struct session *ss, struct streams **ret, struct error *e)
 			s->n_have++;
 		have += n + strspn(have + n, " ");
 	}
-	r = write_netrc(&ss->options, e);
-	if (r == 0)
-		r = http_open(ss, ss->options.stream ? ss->options.stream : "", ahead,
-			&s->http, e);
+	r = http_open(
+		ss, ss->options.stream ? ss->options.stream : "", ahead, &s->http, e);
 	if (r < 0) {
 		streams_close(s);
 		return r;
