@@ -377,6 +377,18 @@ int store_fetch(
 	return r;
 }
 
+int store_bring(struct store *s, const char *channel, const char *selector,
+	struct oid *ret, struct error *e)
+{
+	autofree char *what = xasprintf("%s %s", channel, selector);
+	int r;
+
+	s->is_fetch = true;
+	r = ask_tip(s, FRAME_BRING, what, ret, e);
+	s->is_fetch = false;
+	return r;
+}
+
 void raw_release_release(struct raw_release *r)
 {
 	if (!r)

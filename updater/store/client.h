@@ -51,6 +51,13 @@ int store_list(
 int store_fetch(
 	struct store *s, const char *channel, struct oid *ret_tip, struct error *e);
 
+/*
+ * Bring one release that the store no longer holds, or never did, by a selector as in
+ * store_release.  E_NOTFOUND: nobody knows of it.
+ */
+int store_bring(struct store *s, const char *channel, const char *selector,
+	struct oid *ret, struct error *e);
+
 /* A raw commit and its raw tags: untrusted until release_verify. */
 struct raw_release {
 	struct buf commit;

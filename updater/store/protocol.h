@@ -19,6 +19,8 @@
  *   LIST       channel          -> TIP? DONE: what the server offers now; no download;
  *                                  no TIP: there is no such channel
  *   FETCH      channel          -> PROGRESS* TIP? DONE: complete in the store
+ *   BRING      channel " " selector -> PROGRESS* TIP? DONE: a release whose contents are
+ *                                  not held, or that is not known here, into the store
  *   RELEASE    selector         -> COMMIT TAG* DONE: from the store, no network
  *   LOG        u32 max, channel -> COMMIT* DONE: newest first, first parents
  *   MANIFEST   oid              -> DATA* DONE
@@ -61,6 +63,7 @@ enum frame_type {
 	FRAME_BASE,	  /* u8: 1 they are there, 0 they cannot be had */
 	FRAME_WANTS,	  /* 20 bytes commit id */
 	FRAME_WANT_COUNT, /* 20 bytes commit id */
+	FRAME_BRING,
 	/* store -> root */
 	FRAME_TIP = 64, /* 20 bytes commit id */
 	FRAME_COMMIT,	/* raw commit object */

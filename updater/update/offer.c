@@ -94,27 +94,51 @@ bool offer_matches(const struct release_info *rel, const char *name)
 	return strcmp(rel->version, name) == 0;
 }
 
+/* What the store can be asked for by one name: a serial may be a version, too. */
+static size_t selectors(const char *name, char ret[2][SELECTOR_MAX])
+{
+	uint64_t serial;
+	size_t n = 0;
+
+	if (is_commit_id(name)) {
+		(void)snprintf(ret[0], SELECTOR_MAX, "commit:%s", name);
+		return 1;
+	}
+	if (text_u64(name, strlen(name), UINT64_MAX, &serial))
+		(void)snprintf(ret[n++], SELECTOR_MAX, "serial:%s", name);
+	(void)snprintf(ret[n++], SELECTOR_MAX, "version:%s", name);
+	return n;
+}
+
 static int get_named(
 	struct device *d, const char *name, struct release **ret, struct error *e)
 {
-	char selector[SELECTOR_MAX];
-	uint64_t serial;
+	char list[2][SELECTOR_MAX];
+	size_t n = selectors(name, list);
 	int r = E_NOTFOUND;
 
-	if (strlen(name) > RELEASE_VERSION_MAX)
-		return err_set(e, E_USAGE,
-			"\"%.40s…\" is no version, serial or commit id", name);
-	if (is_commit_id(name)) {
-		(void)snprintf(selector, sizeof(selector), "commit:%s", name);
-		return get(d, selector, ret, e);
-	}
-	if (text_u64(name, strlen(name), UINT64_MAX, &serial)) {
-		(void)snprintf(selector, sizeof(selector), "serial:%s", name);
-		r = get(d, selector, ret, e);
-	}
-	if (r == E_NOTFOUND) {
-		(void)snprintf(selector, sizeof(selector), "version:%s", name);
-		r = get(d, selector, ret, e);
+	for (size_t i = 0; r == E_NOTFOUND && i < n; i++)
+		r = get(d, list[i], ret, e);
+	return r;
+}
+
+/* One that is old, or was never the newest while this device looked. */
+static int bring_named(
+	struct device *d, const char *name, struct release **ret, struct error *e)
+{
+	char list[2][SELECTOR_MAX];
+	size_t n = selectors(name, list);
+	struct store *store;
+	struct oid id;
+	int r = device_store(d, &store, e);
+
+	if (r < 0)
+		return r;
+	r = E_NOTFOUND;
+	for (size_t i = 0; r == E_NOTFOUND && i < n; i++) {
+		r = store_bring(store, d->config.channel, list[i], &id, e);
+		if (r == 0)
+			r = get(d, list[i], ret, e);
 	}
 	return r;
 }
@@ -124,12 +148,18 @@ int offer_named(struct device *d, const char *name, bool may_fetch, struct relea
 {
 	autorelease rel = NULL;
 	struct oid tip;
-	int r = get_named(d, name, &rel, e);
+	int r;
 
+	if (strlen(name) > RELEASE_VERSION_MAX)
+		return err_set(e, E_USAGE,
+			"\"%.40s…\" is no version, serial or commit id", name);
+	r = get_named(d, name, &rel, e);
 	if (r == E_NOTFOUND && may_fetch) {
 		r = fetch(d, &tip, e);
 		if (r == 0)
 			r = get_named(d, name, &rel, e);
+		if (r == E_NOTFOUND)
+			r = bring_named(d, name, &rel, e);
 	}
 	if (r < 0)
 		return err_prefix(e, r, "release %s", name);

@@ -87,7 +87,9 @@ static int download(struct session *ss, git_repository *repo, const char *channe
 	*ret_holds = false;
 	switch (url_kind(ss->options.url)) {
 	case URL_LOCAL:
-		return local_fetch(ss, repo, channel, ret, e);
+		r = local_fetch(ss, repo, channel, ret, e);
+		*ret_holds = r > 0;
+		return r;
 	case URL_HTTP:
 		r = smart_fetch(ss, repo, channel, ret, ret_heal, e);
 		*ret_holds = r > 0;

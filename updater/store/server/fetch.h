@@ -12,4 +12,11 @@
  */
 int fetch_channel(struct session *ss, const char *channel, git_oid *ret, struct error *e);
 
+/*
+ * Bring one release whose contents are not held: `what` is "CHANNEL SELECTOR"
+ * (protocol.h). It stays until the next fetch that is not told to keep it.  Errors: as
+ * fetch_channel; E_NOTFOUND nobody knows of it.
+ */
+int fetch_release(struct session *ss, const char *what, git_oid *ret, struct error *e);
+
 #endif

@@ -3,8 +3,9 @@
 #include "store/server/history.h"
 
 #include "base/text.h"
+#include "store/server/commits.h"
 #include "store/server/complete.h"
-#include "store/server/repository.h"
+#include "store/server/held.h"
 
 #define SCAN_MAX   100000 /* commits looked at for a serial or version */
 #define SERIAL	   "Osupdate-Serial: "
@@ -98,26 +99,22 @@ static int not_there(const char *selector, struct error *e)
 	return err_set(e, E_NOTFOUND, "the store has no release %s", selector);
 }
 
-/* The newest commit below any promoted channel that claims `value` for `trailer`. */
+/* The newest commit that claims `value` for `trailer`. */
 static int find_claim(struct session *ss, const char *trailer, const char *value,
 	git_oid *ret, struct error *e)
 {
-	autogit(git_revwalk) revs = NULL;
-	git_oid id;
+	autocommits all = { 0 };
 
-	if (git_revwalk_new(&revs, ss->repo) < 0 ||
-		git_revwalk_sorting(revs, GIT_SORT_TIME) < 0 ||
-		git_revwalk_push_glob(revs, REF_CHANNELS "*") < 0)
-		return err_git(e, E_SYSTEM, "store");
-	for (int n = 0; n < SCAN_MAX && git_revwalk_next(&id, revs) == 0; n++) {
+	commits_list(ss->repo, NULL, SCAN_MAX, &all);
+	for (size_t i = 0; i < all.n; i++) {
 		autogit(git_commit) commit = NULL;
 		autofree char *claim = NULL;
 
-		if (git_commit_lookup(&commit, ss->repo, &id) < 0)
+		if (git_commit_lookup(&commit, ss->repo, &all.ids[i]) < 0)
 			continue;
 		claim = history_claimed(git_commit_message_raw(commit), trailer);
 		if (claim && strcmp(claim, value) == 0) {
-			*ret = id;
+			*ret = all.ids[i];
 			return 0;
 		}
 	}
@@ -125,8 +122,7 @@ static int find_claim(struct session *ss, const char *trailer, const char *value
 		e, E_NOTFOUND, "the store has no release with %s%s", trailer, value);
 }
 
-static int find_release(
-	struct session *ss, const char *selector, git_oid *ret, struct error *e)
+int history_find(struct session *ss, const char *selector, git_oid *ret, struct error *e)
 {
 	const char *colon = strchr(selector, ':');
 	const char *value = colon ? colon + 1 : "";
@@ -151,48 +147,34 @@ static int find_release(
 	return r < 0 ? r : r > 0 ? 0 : not_there(selector, e);
 }
 
-/* The tip of a promoted channel, which was complete when it was promoted: *ret_known is
- * `id` itself when it is one, else any; false when there is none. */
-static bool find_known(struct session *ss, const git_oid *id, git_oid *ret_known)
-{
-	autogit(git_reference_iterator) it = NULL;
-	bool found = false;
-
-	if (git_reference_iterator_glob_new(&it, ss->repo, REF_CHANNELS "*") < 0)
-		return false;
-	for (;;) {
-		autogit(git_reference) ref = NULL;
-
-		if (git_reference_next(&ref, it) != 0 || !git_reference_target(ref))
-			return found;
-		found = true;
-		*ret_known = *git_reference_target(ref);
-		if (git_oid_equal(ret_known, id))
-			return true;
-	}
-}
-
 /* What was not the tip of a fetch was never walked: do it before root relies on it. */
 static int require_complete(struct session *ss, const git_oid *id, struct error *e)
 {
 	autofree char *missing = NULL;
 	char hex[GIT_OID_HEXSZ + 1];
-	git_oid known;
-	bool has_known = find_known(ss, id, &known);
+	autoheld held = { 0 };
+	bool promised;
 	int r;
 
-	if (has_known && git_oid_equal(&known, id) && !damage_is_set())
+	held_read(ss->repo, &held);
+	promised = held_has(&held, id);
+	if (promised && !damage_is_set())
 		return 0;
 	r = complete_check(ss, ss->repo, id,
-		has_known && !damage_is_set() ? &known : NULL, &missing, e);
-
+		held.n > 0 && !damage_is_set() ? &held.ids[0] : NULL, &missing, e);
 	if (r < 0 || !missing)
 		return r;
+	(void)git_oid_tostr(hex, sizeof(hex), id);
+	if (!promised && held_is_shallow(ss->repo))
+		return err_set(e, E_NOTFOUND,
+			"the contents of release %.12s are not in the store any more; "
+			"`osupdate install` fetches them",
+			hex);
 	damage_set();
 	return err_set(e, E_REMOTE,
 		"release %.12s is incomplete in the store: %s is missing; a fetch may "
 		"bring it",
-		git_oid_tostr(hex, sizeof(hex), id), missing);
+		hex, missing);
 }
 
 int history_release(struct session *ss, const char *selector, struct error *e)
@@ -202,7 +184,7 @@ int history_release(struct session *ss, const char *selector, struct error *e)
 	autogit(git_commit) commit = NULL;
 	autofree char *serial = NULL;
 	git_oid id;
-	int r = find_release(ss, selector, &id, e);
+	int r = history_find(ss, selector, &id, e);
 
 	if (r < 0)
 		return r;
@@ -223,8 +205,8 @@ int history_release(struct session *ss, const char *selector, struct error *e)
 int history_log(struct session *ss, uint32_t max, const char *channel, struct error *e)
 {
 	autogit(git_odb) odb = NULL;
-	autogit(git_revwalk) revs = NULL;
 	autofree char *ref = NULL;
+	autocommits all = { 0 };
 	git_oid id;
 	int r = channel_ref(REF_CHANNELS, channel, &ref, e);
 
@@ -234,15 +216,14 @@ int history_log(struct session *ss, uint32_t max, const char *channel, struct er
 		return r < 0 ? r
 			     : err_set(e, E_NOTFOUND, "channel %s was never fetched",
 				       channel);
-	if (git_repository_odb(&odb, ss->repo) < 0 ||
-		git_revwalk_new(&revs, ss->repo) < 0 ||
-		git_revwalk_simplify_first_parent(revs) < 0 ||
-		git_revwalk_push(revs, &id) < 0)
+	if (git_repository_odb(&odb, ss->repo) < 0)
 		return err_git(e, E_SYSTEM, "store");
-	for (r = 0; r == 0 && max > 0 && git_revwalk_next(&id, revs) == 0; max--) {
+	commits_list(ss->repo, &id, max, &all);
+	r = 0;
+	for (size_t i = 0; r == 0 && i < all.n; i++) {
 		autogit(git_odb_object) object = NULL;
 
-		r = read_raw(odb, &id, GIT_OBJECT_COMMIT, &object, e);
+		r = read_raw(odb, &all.ids[i], GIT_OBJECT_COMMIT, &object, e);
 		if (r == 0)
 			r = reply(ss, FRAME_COMMIT, raw_bytes(object), e);
 	}

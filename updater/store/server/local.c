@@ -2,19 +2,18 @@
 /* Fetching from a repository on this machine: see local.h. */
 #include "store/server/local.h"
 
+#include "store/server/commits.h"
 #include "store/server/feed.h"
+#include "store/server/held.h"
 #include "store/server/oidset.h"
-#include "store/server/repository.h"
 #include "store/url.h"
 
 struct walk {
 	struct feed *feed;
 	git_repository *repo; /* ours */
-	struct oidset closed; /* commits we have with all they reach */
+	struct held held;     /* releases whose tags count, too */
+	git_oid release;      /* that is being brought */
 	struct oidset trees;  /* seen already */
-	git_oid *queue; /* commits to look at */
-	size_t n;
-	size_t cap;
 };
 
 static int open_source(struct session *ss, git_repository **ret, struct error *e)
@@ -52,26 +51,6 @@ int local_list(struct session *ss, const char *channel, git_oid *ret, struct err
 	return r < 0 ? r : source_tip(ss, source, channel, ret, e);
 }
 
-static void enqueue(struct walk *w, const git_oid *commit)
-{
-	ARRAY_GROW(w->queue, w->n, w->cap);
-	w->queue[w->n++] = *commit;
-}
-
-/* All that our promoted refs reach counts as closed. */
-static void close_known(struct walk *w)
-{
-	autogit(git_revwalk) revs = NULL;
-	git_oid id;
-
-	/* On error less is closed and more is looked at. */
-	if (git_revwalk_new(&revs, w->repo) < 0 ||
-		git_revwalk_push_glob(revs, REF_CHANNELS "*") < 0)
-		return;
-	while (git_revwalk_next(&id, revs) == 0)
-		(void)oidset_add(&w->closed, &id);
-}
-
 static int bring_tree(struct walk *w, const git_oid *id, unsigned depth, struct error *e)
 {
 	autogit(git_tree) tree = NULL;
@@ -96,37 +75,32 @@ static int bring_tree(struct walk *w, const git_oid *id, unsigned depth, struct 
 	return r;
 }
 
-static int bring_commit(struct walk *w, const git_oid *id, struct error *e)
+/* Without its parents: a device carries no history. */
+static int bring_commit(struct walk *w, struct error *e)
 {
 	autogit(git_commit) commit = NULL;
-	int r;
+	int r = feed_object(w->feed, &w->release, e);
 
-	if (!oidset_add(&w->closed, id))
-		return 0;
-	r = feed_object(w->feed, id, e);
-	if (r < 0 || git_commit_lookup(&commit, w->repo, id) < 0)
+	if (r < 0 || git_commit_lookup(&commit, w->repo, &w->release) < 0)
 		return r;
-	for (unsigned i = 0; i < git_commit_parentcount(commit); i++)
-		enqueue(w, git_commit_parent_id(commit, i));
 	return bring_tree(w, git_commit_tree_id(commit), 2048, e);
 }
 
-/* A tag counts when it is a tag object on a commit we brought or had. */
+/* A tag counts when it is a tag object on a release we brought or hold. */
 static int bring_tag(struct walk *w, const git_reference *ref, struct error *e)
 {
 	const git_oid *id = git_reference_target(ref);
-	git_tag *tag = NULL;
-	bool wanted;
+	git_oid commit;
 	int r;
 
 	if (!id)
 		return 0;
 	r = feed_object(w->feed, id, e);
-	if (r < 0 || git_tag_lookup(&tag, w->repo, id) < 0)
+	if (r < 0 || !held_tagged(w->repo, id, &commit))
 		return r;
-	wanted = oidset_has(&w->closed, git_tag_target_id(tag));
-	git_tag_free(tag);
-	return wanted ? ref_write(w->repo, git_reference_name(ref), id, e) : 0;
+	return git_oid_equal(&commit, &w->release) || held_has(&w->held, &commit)
+		       ? ref_write(w->repo, git_reference_name(ref), id, e)
+		       : 0;
 }
 
 static int bring_tags(struct walk *w, git_repository *source, struct error *e)
@@ -146,39 +120,90 @@ static int bring_tags(struct walk *w, git_repository *source, struct error *e)
 	return r;
 }
 
-int local_fetch(struct session *ss, git_repository *repo, const char *channel,
-	git_oid *ret, struct error *e)
+static int bring(struct session *ss, git_repository *source, git_repository *repo,
+	const git_oid *release, struct error *e)
 {
-	autogit(git_repository) source = NULL;
 	struct feed feed = { 0 };
-	struct walk w = { .feed = &feed, .repo = repo };
-	git_oid tip;
-	int r = open_source(ss, &source, e);
+	struct walk w = { .feed = &feed, .repo = repo, .release = *release };
+	int r = feed_open(&feed, ss, source, repo, e);
 
+	held_read(repo, &w.held);
 	if (r == 0)
-		r = source_tip(ss, source, channel, &tip, e);
-	if (r <= 0)
-		return r;
-	r = feed_open(&feed, ss, source, repo, e);
-	if (r == 0) {
-		close_known(&w);
-		enqueue(&w, &tip);
-	}
-	while (r == 0 && w.n > 0) {
-		git_oid next = w.queue[--w.n];
-
-		r = bring_commit(&w, &next, e);
-	}
+		r = bring_commit(&w, e);
 	if (r == 0)
 		r = bring_tags(&w, source, e);
 	if (r == 0)
 		r = feed_sync(&feed, e);
 	feed_release(&feed);
-	oidset_release(&w.closed);
 	oidset_release(&w.trees);
-	free(w.queue);
-	if (r < 0)
+	held_release(&w.held);
+	return r;
+}
+
+int local_fetch(struct session *ss, git_repository *repo, const char *channel,
+	git_oid *ret, struct error *e)
+{
+	autogit(git_repository) source = NULL;
+	int r = open_source(ss, &source, e);
+
+	if (r == 0)
+		r = source_tip(ss, source, channel, ret, e);
+	if (r <= 0)
 		return r;
-	*ret = tip;
-	return 1;
+	r = bring(ss, source, repo, ret, e);
+	return r < 0 ? r : 1;
+}
+
+int local_bring(
+	struct session *ss, git_repository *repo, const git_oid *commit, struct error *e)
+{
+	autogit(git_repository) source = NULL;
+	int r = open_source(ss, &source, e);
+
+	return r < 0 ? r : bring(ss, source, repo, commit, e);
+}
+
+static int copy_commit(
+	git_repository *source, git_repository *repo, const git_oid *id, struct error *e)
+{
+	autogit(git_odb_object) object = NULL;
+	autogit(git_odb) from = NULL;
+	autogit(git_odb) to = NULL;
+	git_oid written;
+
+	if (git_repository_odb(&from, source) < 0 || git_repository_odb(&to, repo) < 0)
+		return err_git(e, E_SYSTEM, "store");
+	if (git_odb_exists(to, id))
+		return 0;
+	if (git_odb_read(&object, from, id) < 0)
+		return err_git(e, E_REMOTE, "history");
+	if (git_odb_write(&written, to, git_odb_object_data(object),
+		    git_odb_object_size(object), GIT_OBJECT_COMMIT) < 0)
+		return err_git(e, E_SYSTEM, "store");
+	return 0;
+}
+
+int local_history(
+	struct session *ss, git_repository *repo, const char *channel, struct error *e)
+{
+	autogit(git_repository) source = NULL;
+	git_oid id;
+	int r = open_source(ss, &source, e);
+
+	if (r == 0)
+		r = source_tip(ss, source, channel, &id, e);
+	if (r <= 0)
+		return r;
+	r = 0;
+	for (int n = 0; r == 0 && n < COMMITS_KEPT; n++) {
+		autogit(git_commit) commit = NULL;
+
+		if (git_commit_lookup(&commit, source, &id) < 0)
+			return err_git(e, E_REMOTE, "%s", ss->shown_url);
+		r = copy_commit(source, repo, &id, e);
+		if (git_commit_parentcount(commit) == 0)
+			break;
+		id = *git_commit_parent_id(commit, 0);
+	}
+	return r;
 }

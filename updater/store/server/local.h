@@ -13,10 +13,19 @@
 int local_list(struct session *ss, const char *channel, git_oid *ret, struct error *e);
 
 /*
- * Bring everything the channel reaches, and our tags, into `repo`; sets no ref but tags.
- * As local_list.  What the source itself lacks is left out: see complete_check.
+ * Bring the release that the channel offers, and tags of ours on it and on what is held,
+ * into `repo`; sets no ref but tags.  As local_list.  What the source itself lacks is
+ * left out: see complete_check.
  */
 int local_fetch(struct session *ss, git_repository *repo, const char *channel,
 	git_oid *ret, struct error *e);
+
+/* The same of any commit there. */
+int local_bring(
+	struct session *ss, git_repository *repo, const git_oid *commit, struct error *e);
+
+/* The newest commits of the channel, without what they hold. */
+int local_history(
+	struct session *ss, git_repository *repo, const char *channel, struct error *e);
 
 #endif

@@ -174,6 +174,19 @@ static int commit_id(const struct frame *f, git_oid *ret, struct error *e)
 	return 0;
 }
 
+/* Streams bring what they are asked for without this. */
+static int serve_bring(struct server *s, const char *what, struct error *e)
+{
+	git_oid id;
+	int r;
+
+	if (!s->ss.options.url)
+		return err_set(e, E_NOTFOUND, "no url is configured to fetch it from");
+	wanted_forget(s->wanted);
+	r = fetch_release(&s->ss, what, &id, e);
+	return send_tip(&s->ss, r, &id, e);
+}
+
 /* How many WANTs at a time?  Streams are read once, and want to know all of them. */
 static int serve_wants(struct server *s, const git_oid *id, struct error *e)
 {
@@ -265,6 +278,8 @@ static int serve_request(
 	case FRAME_LIST:
 	case FRAME_FETCH:
 		return serve_tip(s, f->type == FRAME_FETCH, text, e);
+	case FRAME_BRING:
+		return serve_bring(s, text, e);
 	case FRAME_RELEASE:
 		return serve_history(s, f, text, e);
 	case FRAME_LOG:
@@ -296,7 +311,7 @@ static int serve(struct server *s, const struct frame *f)
 	}
 	/* Names and options are text; ids are 20 bytes that may hold a NUL. */
 	if ((f->type == FRAME_OPTION || f->type == FRAME_LIST || f->type == FRAME_FETCH ||
-		    f->type == FRAME_RELEASE) &&
+		    f->type == FRAME_RELEASE || f->type == FRAME_BRING) &&
 		memchr(text.data, '\0', text.size))
 		r = err_set(&e, E_USAGE, "a request with a NUL");
 	else if (f->type == FRAME_OPTION)

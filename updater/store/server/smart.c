@@ -2,12 +2,12 @@
 /* Releases from a git server over http: see smart.h. */
 #include "store/server/smart.h"
 
+#include "store/server/commits.h"
 #include "store/server/complete.h"
 #include "store/server/git-v2.h"
 #include "store/server/held.h"
 
-#define HISTORY_DEPTH 1000 /* commits: some 500 kB */
-#define WANTS_MAX     256  /* a release and tags */
+#define WANTS_MAX 256 /* a release and tags */
 
 /* One visit to the server. */
 struct visit {
@@ -201,7 +201,7 @@ int smart_history(
 {
 	autovisit v = { .ss = ss, .repo = repo };
 	struct git_v2_fetch f = {
-		.wants = v.wants, .n_wants = 1, .depth = HISTORY_DEPTH, .no_trees = true
+		.wants = v.wants, .n_wants = 1, .depth = COMMITS_KEPT, .no_trees = true
 	};
 	bool heal = false;
 	int r = visit_open(&v, channel, e);
