@@ -61,7 +61,8 @@ int repo_open(const char *dir, git_repository **ret, struct error *e)
 /*
  * Servers send what they have as it is: a search for deltas at each fetch costs them and
  * the device more time than it saves bytes, and deltas of big contents cost devices
- * memory; bitmaps make servers send more than changed.  doc/decisions/0005.
+ * memory; bitmaps make servers send more than changed.  doc/decisions/0005.  A device finds
+ * older releases by commits alone, which are served where filters are.
  */
 static int configure(git_repository *repo, struct error *e)
 {
@@ -71,7 +72,8 @@ static int configure(git_repository *repo, struct error *e)
 		git_config_set_string(config, "core.bigFileThreshold", "1m") < 0 ||
 		git_config_set_string(config, "pack.window", "0") < 0 ||
 		git_config_set_bool(config, "repack.writeBitmaps", false) < 0 ||
-		git_config_set_bool(config, "pack.useBitmaps", false) < 0)
+		git_config_set_bool(config, "pack.useBitmaps", false) < 0 ||
+		git_config_set_bool(config, "uploadpack.allowFilter", true) < 0)
 		return err_git(e, E_SYSTEM, "configuration of the new repository");
 	return 0;
 }

@@ -28,6 +28,21 @@ static bool record_matches(const struct slot_record *rec, const char *name)
 	return offer_matches(&info, name);
 }
 
+/* Looking at a release costs no network unless a person says so. */
+static int from_offer(
+	struct device *d, const char *name, struct found *ret, struct error *e)
+{
+	struct error why = { 0 };
+	int r = offer_named(d, name, false, &ret->release, &why);
+
+	if (r == E_NOTFOUND)
+		return err_set(e, E_NOTFOUND, "%s (`osupdate fetch %s` looks for it)",
+			why.text, name);
+	if (r < 0 && e)
+		*e = why;
+	return r;
+}
+
 int lookup_release(struct device *d, const char *name, struct found *ret, struct error *e)
 {
 	struct error why = { 0 };
@@ -47,7 +62,7 @@ int lookup_release(struct device *d, const char *name, struct found *ret, struct
 			}
 			release_free(take_ptr(&ret->release));
 		}
-	return offer_named(d, name, false, &ret->release, e);
+	return from_offer(d, name, ret, e);
 }
 
 int lookup_manifest(

@@ -19,7 +19,7 @@ static const struct verb {
 } verbs[] = {
 	{ "status", verb_status, "what is booted, what the slots hold  [--json]" },
 	{ "check", verb_check, "ask the server what it offers; downloads nothing" },
-	{ "fetch", verb_fetch, "download and verify the newest release" },
+	{ "fetch", verb_fetch, "download and verify the newest release, or  RELEASE" },
 	{ "update", verb_update, "fetch, verify, write, arm  [--reboot] [--full-check]" },
 	{ "install", verb_install, "install one release by name  [--slot NAME] RELEASE" },
 	{ "confirm", verb_confirm,

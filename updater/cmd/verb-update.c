@@ -87,13 +87,33 @@ int verb_check(struct cli *cli, int argc, char **argv, struct error *e)
 	return r < 0 ? r : judge_tip(cli, &d, &tip, e);
 }
 
+/* Any release, also one that is not for installing: it is only looked at. */
+static int fetch_named(
+	struct cli *cli, struct device *d, const char *name, struct error *e)
+{
+	autorelease rel = NULL;
+	int r = offer_named(d, name, true, &rel, e);
+
+	output_settle(&cli->output);
+	if (r < 0)
+		return r;
+	(void)fprintf(output_words(&cli->output),
+		"release %s (serial %" PRIu64 ") is in the store until the next fetch\n",
+		release_info(rel)->version, release_info(rel)->serial);
+	return 0;
+}
+
 int verb_fetch(struct cli *cli, int argc, char **argv, struct error *e)
 {
+	static const struct option options[] = { { 0 } };
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
-	int r = no_arguments(argc, argv, "fetch", e);
+	int r;
 
-	if (r == 0)
-		r = cli_open(cli, true, &d, e);
+	if (getopt_long(argc, argv, "", options, NULL) != -1 || argc - optind > 1)
+		return cli_usage("fetch [RELEASE]", e);
+	r = cli_open(cli, true, &d, e);
+	if (r == 0 && optind < argc)
+		return fetch_named(cli, &d, argv[optind], e);
 	if (r == 0)
 		r = unattended_fetch(&d, e);
 	output_settle(&cli->output);

@@ -5,6 +5,7 @@
 #include "store/server/complete.h"
 #include "store/server/held.h"
 #include "store/server/local.h"
+#include "store/server/prune.h"
 #include "store/server/remote.h"
 #include "store/server/repack.h"
 #include "store/server/smart.h"
@@ -142,11 +143,26 @@ static int fetch_anew(
 	return r < 0 ? r : 1;
 }
 
+static int fetch_or_heal(
+	struct session *ss, const char *channel, git_oid *ret, struct error *e)
+{
+	bool heal = false;
+	bool was_empty;
+	int r;
+
+	if (damage_is_set() || repository_open(ss, e) < 0)
+		return fetch_anew(ss, channel, ret, e);
+	was_empty = !has_objects(ss->repo);
+	r = fetch_into(ss, ss->repo, channel, ret, &heal, e);
+	/* What an empty store got was the whole: asking again would bring the same. */
+	if (r < 0 && heal && !was_empty)
+		return fetch_anew(ss, channel, ret, e);
+	return r;
+}
+
 int fetch_channel(struct session *ss, const char *channel, git_oid *ret, struct error *e)
 {
 	autofd lock = -1;
-	bool heal = false;
-	bool was_empty;
 	int r = fetch_lock(&lock, e);
 
 	if (r < 0)
@@ -157,12 +173,8 @@ int fetch_channel(struct session *ss, const char *channel, git_oid *ret, struct 
 		ss->repo = NULL;
 	}
 	memset(ss->done, 0, sizeof(ss->done));
-	if (damage_is_set() || repository_open(ss, e) < 0)
-		return fetch_anew(ss, channel, ret, e);
-	was_empty = !has_objects(ss->repo);
-	r = fetch_into(ss, ss->repo, channel, ret, &heal, e);
-	/* What an empty store got was the whole: asking again would bring the same. */
-	if (r < 0 && heal && !was_empty)
-		return fetch_anew(ss, channel, ret, e);
+	r = fetch_or_heal(ss, channel, ret, e);
+	if (r > 0)
+		prune(ss);
 	return r;
 }

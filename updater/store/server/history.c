@@ -167,9 +167,7 @@ static int require_complete(struct session *ss, const git_oid *id, struct error 
 	(void)git_oid_tostr(hex, sizeof(hex), id);
 	if (!promised && held_is_shallow(ss->repo))
 		return err_set(e, E_NOTFOUND,
-			"the contents of release %.12s are not in the store any more; "
-			"`osupdate install` fetches them",
-			hex);
+			"the contents of %.12s are not in the store any more", hex);
 	damage_set();
 	return err_set(e, E_REMOTE,
 		"release %.12s is incomplete in the store: %s is missing; a fetch may "

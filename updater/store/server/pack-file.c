@@ -89,6 +89,7 @@ bool pack_file_offset(const struct pack_file *p, uint32_t at, size_t *ret)
 	*ret = offset;
 	return !(offset & IDX_LARGE); /* packs over 2 GiB: libgit2's */
 }
+
 bool pack_file_find(const struct pack_file *p, const unsigned char *id, size_t *ret)
 {
 	const unsigned char *fanout = p->idx.data + IDX_HEAD;
