@@ -122,7 +122,17 @@ static int get_named(
 	return r;
 }
 
-/* One that is old, or was never the newest while this device looked. */
+/* Where only the channel can be fetched, with its history or without. */
+static int fetch_named(
+	struct device *d, const char *name, struct release **ret, struct error *e)
+{
+	struct oid tip;
+	int r = fetch(d, &tip, e);
+
+	return r < 0 ? r : get_named(d, name, ret, e);
+}
+
+/* By itself: an old one costs no download of the newest. */
 static int bring_named(
 	struct device *d, const char *name, struct release **ret, struct error *e)
 {
@@ -147,7 +157,6 @@ int offer_named(struct device *d, const char *name, bool may_fetch, struct relea
 	struct error *e)
 {
 	autorelease rel = NULL;
-	struct oid tip;
 	int r;
 
 	if (strlen(name) > RELEASE_VERSION_MAX)
@@ -155,11 +164,9 @@ int offer_named(struct device *d, const char *name, bool may_fetch, struct relea
 			"\"%.40s…\" is no version, serial or commit id", name);
 	r = get_named(d, name, &rel, e);
 	if (r == E_NOTFOUND && may_fetch) {
-		r = fetch(d, &tip, e);
-		if (r == 0)
-			r = get_named(d, name, &rel, e);
-		if (r == E_NOTFOUND)
-			r = bring_named(d, name, &rel, e);
+		r = bring_named(d, name, &rel, e);
+		if (r == E_NOTFOUND || r == E_REMOTE)
+			r = fetch_named(d, name, &rel, e);
 	}
 	if (r < 0)
 		return err_prefix(e, r, "release %s", name);

@@ -13,7 +13,7 @@ int offer_local(struct device *d, struct release **ret, struct error *e);
 
 /*
  * The release named by version, serial or commit id (40 hex digits): from the store,
- * and when it is not there, after fetching the channel once (if `may_fetch`).  Root
+ * and when it is not there, it is fetched (if `may_fetch`).  Root
  * checks that the answer is what was asked for.
  */
 int offer_named(struct device *d, const char *name, bool may_fetch, struct release **ret,

@@ -69,6 +69,9 @@ struct answer *answer_open(
 	(void)curl.easy_setopt(a->easy, CURLOPT_HTTPHEADER, a->headers);
 	(void)curl.easy_setopt(a->easy, CURLOPT_WRITEFUNCTION, on_answer);
 	(void)curl.easy_setopt(a->easy, CURLOPT_WRITEDATA, a);
+	/* An early 401 to a POST can end it with a "stream error" by version 2. */
+	(void)curl.easy_setopt(
+		a->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	if (strncmp(h->places[0], "https:", 6) == 0)
 		(void)curl.easy_setopt(a->easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
 	set_body(a->easy, body);

@@ -174,14 +174,15 @@ static int commit_id(const struct frame *f, git_oid *ret, struct error *e)
 	return 0;
 }
 
-/* Streams bring what they are asked for without this. */
+/* What streams have needs none, and costs less by them. */
 static int serve_bring(struct server *s, const char *what, struct error *e)
 {
 	git_oid id;
 	int r;
 
-	if (!s->ss.options.url)
-		return err_set(e, E_NOTFOUND, "no url is configured to fetch it from");
+	if (!s->ss.options.url || streams_configured(&s->ss))
+		return err_set(e, E_NOTFOUND, "streams have no release %s",
+			what + strcspn(what, " "));
 	wanted_forget(s->wanted);
 	r = fetch_release(&s->ss, what, &id, e);
 	return send_tip(&s->ss, r, &id, e);
