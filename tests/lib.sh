@@ -233,7 +233,7 @@ serve_git() {
 	port=$(free_port)
 	FILES_LOG=$S/git-$port.log
 	mkdir -p "$S/nginx-$port"
-	env -i PATH="$PATH" HOME="$HOME" fcgiwrap -c 4 -s "unix:$S/nginx-$port/fcgi" &
+	env -i PATH="$PATH" HOME="$HOME" fcgiwrap -s "unix:$S/nginx-$port/fcgi" &
 	started $!
 	cat >"$S/nginx-$port/conf" <<-CONF
 		user root;
