@@ -159,6 +159,12 @@ static int take_noise(struct fetching *t, size_t size, struct error *e)
 		t->g, "the server sends messages without end", (struct bytes){ 0 }, e);
 }
 
+static bool has_all(const git_indexer_progress *stats)
+{
+	return stats->total_objects > 0 &&
+	       stats->received_objects == stats->total_objects;
+}
+
 static int take_band(struct fetching *t, struct bytes line, struct error *e)
 {
 	struct bytes data = { line.data + 1, line.size - 1 };
@@ -169,6 +175,10 @@ static int take_band(struct fetching *t, struct bytes line, struct error *e)
 	case BAND_PACK:
 		if (data.size == 0)
 			return take_noise(t, 0, e);
+		if (t->pack_bytes > 0 && has_all(&t->stats))
+			t->noise += data.size; /* only its checksum is still to come */
+		if (t->noise > NOISE_MAX)
+			return odd(t->g, (struct bytes){ 0 }, e);
 		t->pack_bytes += data.size;
 		if (t->out->append(t->out, data.data, data.size, &t->stats) < 0)
 			return err_git(e, E_REMOTE, "%s", t->g->ss->shown_url);
