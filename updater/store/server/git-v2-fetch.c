@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The fetch command of version 2: see git-v2.h. */
-#include <stdio.h>
-
 #include "store/server/git-v2-internal.h"
+#include "store/server/pack-file.h"
 #include "store/server/repository.h"
 
 #define NOISE_MAX   (1u << 20) /* bytes and lines of messages beside a pack */
 #define SHALLOW_MAX 100000     /* lines */
+#define OBJECTS_MAX (1u << 24) /* of a pack: libgit2 makes room for what it says */
 
 enum band { BAND_PACK = 1, BAND_MESSAGE, BAND_ERROR };
 
@@ -15,6 +15,7 @@ struct fetching {
 	const struct git_v2_fetch *f;
 	git_odb_writepack *out;
 	git_indexer_progress stats;
+	unsigned char head[PACK_HEAD];
 	uint64_t pack_bytes;
 	size_t noise;
 };
@@ -51,7 +52,7 @@ static void print_command(
 
 static int odd(const struct git_v2 *g, struct bytes line, struct error *e)
 {
-	return git_v2_says(g, "the server answers out of order", line, e);
+	return git_v2_says(g, "the server answers out of order", pktline_text(line), e);
 }
 
 static bool among(const git_oid *ids, size_t n, const git_oid *id)
@@ -165,6 +166,19 @@ static bool has_all(const git_indexer_progress *stats)
 	       stats->received_objects == stats->total_objects;
 }
 
+/* False when it is no head of a pack we would take. */
+static bool take_head(struct fetching *t, struct bytes data)
+{
+	unsigned char *count = t->head + 8;
+
+	for (size_t i = 0; i < data.size && t->pack_bytes + i < PACK_HEAD; i++)
+		t->head[t->pack_bytes + i] = data.data[i];
+	if (t->pack_bytes >= PACK_HEAD || t->pack_bytes + data.size < PACK_HEAD)
+		return true;
+	return ((uint32_t)count[0] << 24 | (uint32_t)count[1] << 16 |
+		       (uint32_t)count[2] << 8 | count[3]) <= OBJECTS_MAX;
+}
+
 static int take_band(struct fetching *t, struct bytes line, struct error *e)
 {
 	struct bytes data = { line.data + 1, line.size - 1 };
@@ -178,6 +192,8 @@ static int take_band(struct fetching *t, struct bytes line, struct error *e)
 		if (t->pack_bytes > 0 && has_all(&t->stats))
 			t->noise += data.size; /* only its checksum is still to come */
 		if (t->noise > NOISE_MAX)
+			return odd(t->g, (struct bytes){ 0 }, e);
+		if (!take_head(t, data))
 			return odd(t->g, (struct bytes){ 0 }, e);
 		t->pack_bytes += data.size;
 		if (t->out->append(t->out, data.data, data.size, &t->stats) < 0)

@@ -31,7 +31,7 @@ int git_v2_next(struct git_v2 *g, enum pktline_kind *ret_kind, struct bytes *ret
 /* Nothing may follow; on error or not, the answer is closed. */
 int git_v2_done(struct git_v2 *g, int r, struct error *e);
 
-/* E_REMOTE: "URL: … TEXT", the text escaped. */
+/* E_REMOTE: "URL: WHAT[: TEXT]"; root escapes what it is told. */
 int git_v2_says(
 	const struct git_v2 *g, const char *what, struct bytes text, struct error *e);
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A git server that speaks version 2: see git-v2.h.  Packs are git-v2-fetch.c's. */
-#include <stdio.h>
-
-#include "base/text.h"
 #include "build-config.h"
 #include "store/server/git-v2-internal.h"
 
@@ -16,18 +13,17 @@
 int git_v2_says(
 	const struct git_v2 *g, const char *what, struct bytes text, struct error *e)
 {
-	autobuf shown = { 0 };
-
+	if (text.size == 0)
+		return err_set(e, E_REMOTE, "%s: %s", g->ss->shown_url, what);
 	if (text.size > SHOWN_MAX)
 		text.size = SHOWN_MAX;
-	text_escape(&shown, text, false);
-	return err_set(e, E_REMOTE, "%s: %s: %s", g->ss->shown_url, what,
-		shown.data ? shown.data : "");
+	return err_set(e, E_REMOTE, "%s: %s: %.*s", g->ss->shown_url, what,
+		(int)text.size, (const char *)text.data);
 }
 
 static int out_of_order(const struct git_v2 *g, struct bytes line, struct error *e)
 {
-	return git_v2_says(g, "the server answers out of order", line, e);
+	return git_v2_says(g, "the server answers out of order", pktline_text(line), e);
 }
 
 /* --- commands --------------------------------------------------------------------- */
@@ -177,7 +173,7 @@ static int read_capabilities(struct git_v2 *g, struct error *e)
 		if (r < 0)
 			return r;
 	}
-	return out_of_order(g, line, e);
+	return out_of_order(g, (struct bytes){ 0 }, e);
 }
 
 int git_v2_open(struct session *ss, struct git_v2 **ret, struct error *e)
