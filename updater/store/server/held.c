@@ -52,8 +52,12 @@ static void each_ref(git_repository *repo, const char *glob,
 
 static void read_one(void *ctx, git_repository *repo, const git_reference *ref)
 {
-	(void)repo;
-	add(ctx, git_reference_target(ref));
+	autogit(git_odb) odb = NULL;
+
+	/* A store that has lost it holds nothing, whatever its refs say. */
+	if (git_repository_odb(&odb, repo) == 0 &&
+		git_odb_exists(odb, git_reference_target(ref)))
+		add(ctx, git_reference_target(ref));
 }
 
 void held_read(git_repository *repo, struct held *ret)
@@ -63,13 +67,35 @@ void held_read(git_repository *repo, struct held *ret)
 	each_ref(repo, REF_HELD "*", read_one, ret);
 }
 
+static int write_shallow(git_repository *repo, const struct held *held, struct error *e)
+{
+	autofd dir = open(git_repository_path(repo), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char hex[GIT_OID_HEXSZ + 1];
+	autobuf text = { 0 };
+	autobuf now = { 0 };
+
+	if (dir < 0)
+		return err_sys(e, "store");
+	for (size_t i = 0; i < held->n; i++)
+		buf_addf(&text, "%s\n", git_oid_tostr(hex, sizeof(hex), &held->ids[i]));
+	if (io_read_file_at(dir, SHALLOW, text.size, &now, NULL) == 0 &&
+		now.size == text.size && memcmp(now.data, text.data, now.size) == 0)
+		return 0;
+	return io_replace_at(dir, SHALLOW, buf_bytes(&text), 0600, e);
+}
+
 int held_add(git_repository *repo, const git_oid *id, struct error *e)
 {
 	char hex[GIT_OID_HEXSZ + 1];
 	autofree char *name =
 		xasprintf(REF_HELD "%s", git_oid_tostr(hex, sizeof(hex), id));
+	autoheld held = { 0 };
+	int r;
 
-	return ref_write(repo, name, id, e);
+	held_read(repo, &held);
+	add(&held, id);
+	r = write_shallow(repo, &held, e);
+	return r < 0 ? r : ref_write(repo, name, id, e);
 }
 
 bool held_tagged(git_repository *repo, const git_oid *id, git_oid *ret)
@@ -171,23 +197,6 @@ static void drop_tag(void *ctx, git_repository *repo, const git_reference *ref)
 	if (!held_tagged(repo, git_reference_target(ref), &commit) ||
 		!held_has(p->held, &commit))
 		(void)git_reference_remove(repo, git_reference_name(ref)); /* later */
-}
-
-static int write_shallow(git_repository *repo, const struct held *held, struct error *e)
-{
-	autofd dir = open(git_repository_path(repo), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char hex[GIT_OID_HEXSZ + 1];
-	autobuf text = { 0 };
-	autobuf now = { 0 };
-
-	if (dir < 0)
-		return err_sys(e, "store");
-	for (size_t i = 0; i < held->n; i++)
-		buf_addf(&text, "%s\n", git_oid_tostr(hex, sizeof(hex), &held->ids[i]));
-	if (io_read_file_at(dir, SHALLOW, text.size, &now, NULL) == 0 &&
-		now.size == text.size && memcmp(now.data, text.data, now.size) == 0)
-		return 0;
-	return io_replace_at(dir, SHALLOW, buf_bytes(&text), 0600, e);
 }
 
 int held_update(struct session *ss, git_repository *repo, const char *channel,

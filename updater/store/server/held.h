@@ -18,6 +18,7 @@ struct held {
 	size_t cap;
 };
 
+/* Those whose commits are here. */
 void held_read(git_repository *repo, struct held *ret);
 void held_release(struct held *h);
 #define autoheld CLEANUP(held_release) struct held

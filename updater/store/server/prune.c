@@ -195,6 +195,7 @@ void prune(struct session *ss)
 	struct error ignored;
 	uint64_t bytes;
 	uint64_t live;
+	int r;
 
 	if (repository_open(ss, &ignored) < 0 || !held_is_shallow(ss->repo))
 		return;
@@ -204,8 +205,10 @@ void prune(struct session *ss)
 	if (!is_due(bytes, &held) || git_repository_odb(&odb, ss->repo) < 0)
 		return;
 	p.odb = odb;
-	if (live_collect(ss, &held, &p.live, &ignored) == 0 &&
-		rewrite(&p, &loose, bytes, &live)) {
+	r = live_collect(ss, &held, &p.live, &ignored);
+	if (r == E_REMOTE)
+		damage_set();
+	if (r == 0 && rewrite(&p, &loose, bytes, &live)) {
 		write_note(live, &held);
 		git_repository_free(ss->repo);
 		ss->repo = NULL;
