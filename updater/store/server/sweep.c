@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -27,6 +28,20 @@ static bool is_dots(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
+#define LOCK_TRIES 100
+#define LOCK_MS	   100
+
+/* Root starts one of us at a time: another is being killed, and may end a write first. */
+static bool take_lock(int fd)
+{
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		(void)poll(NULL, 0, LOCK_MS); /* cut short: it is tried more often */
+	}
+	return false;
+}
+
 int fetch_lock(int *ret_fd, struct error *e)
 {
 	autofd fd = open("lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -34,7 +49,7 @@ int fetch_lock(int *ret_fd, struct error *e)
 	if (fd < 0)
 		return err_set(e, errno == ENOSPC ? E_SPACE : E_SYSTEM, "store/lock: %s",
 			strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (!take_lock(fd))
 		return err_set(e, E_BUSY, "another fetch into this store is running");
 	*ret_fd = take_fd(&fd);
 	return 0;

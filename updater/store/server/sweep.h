@@ -8,7 +8,10 @@
 
 #include "base/error.h"
 
-/* One fetch at a time; held until *ret_fd is closed.  Errors: E_BUSY. */
+/*
+ * One fetch at a time; held until *ret_fd is closed.  Waits 10 s for one that is ending.
+ * Errors: E_BUSY.
+ */
 int fetch_lock(int *ret_fd, struct error *e);
 
 /* Remove leftovers below the working directory. */
