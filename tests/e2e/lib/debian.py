@@ -20,6 +20,8 @@ class DebianGrub(Grub):
 
 
 class DebianLab(Lab):
+    read_back = "yes"
+
     def root(self, loader):
         root = self.path("root")
         os.mkdir(root)

@@ -46,6 +46,7 @@ class Native:
     """This machine's programs, and osupdate as it is installed in PREFIX."""
     busybox = "/bin/busybox"
     apt = {}
+    loaded = ("/usr/lib/x86_64-linux-gnu/libcurl.so.4",)  # by osupdate-store, when it needs them
 
     def osupdate(self):
         """(file, path in the root); the library directory is compiled in."""
@@ -104,6 +105,7 @@ class Arm64(Native):
                 "libext2fs-dev comerr-dev libsystemd-dev busybox-static e2fsprogs "
                 "libubootenv-tool").split()
     LIBRARIES = ("/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu")
+    loaded = ("/usr/lib/aarch64-linux-gnu/libcurl.so.4",)
 
     def __init__(self):
         self.base = os.path.join(CACHE, "arm64-" + key_of(self.PACKAGES))
