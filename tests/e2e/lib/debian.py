@@ -105,7 +105,7 @@ class DebianLab(Lab):
                              ("osupdate-trial.service", "sysinit.target.wants")):
             self.enable(root, unit, target)
         for unit in ("systemd-timesyncd.service", "apt-daily.timer", "apt-daily-upgrade.timer",
-                     "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"):
+                     "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer"):
             self.link(root, "/dev/null", SYSTEM + "/" + unit)
 
     def link(self, root, target, path):
