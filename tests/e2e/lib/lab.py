@@ -212,8 +212,9 @@ class Lab:
         run("umount", directory)
         self.mounts.remove(directory)
 
-    def disk(self, name, loader):
-        """A disk with the newest release in slot A, installed by osupdate: its path."""
+    def disk(self, name, loader, slots="A"):
+        """A disk with the newest release in `slots`, installed by osupdate: its path.  The
+        last of them boots; one that has it already is updated sooner than an empty one."""
         image = self.path(name)
         start = 1
         script = "label: gpt\n"
@@ -249,7 +250,8 @@ class Lab:
         osupdate = ("osupdate", "--config", self.path("osupdate.conf"), "--booted", "none",
                     "--progress=none")
         run(*osupdate, "fetch")
-        run(*osupdate, "install", "--slot", "A", str(self.serial))
+        for slot in slots:
+            run(*osupdate, "install", "--slot", slot, str(self.serial))
         self.umount(boot)
         self.umount(data)
         for device in devices.values():

@@ -12,6 +12,9 @@ from scenarios import PACK_DIR, PACKS_MAX, SCENARIOS, prepare, record_is_whole, 
 DOCUMENTED = (0, 1, 2, 3, 4, 5)
 SIGKILL = 9
 FURTHER = 4  # every so many-th call of a recording the machine is followed on into its next boot
+# Releases that are held besides the channel's: two slots' and the one on its way; which of
+# them are others depends on when a run was ended.
+HELD = {"store/git/refs/osupdate/held/ID": 3}
 OBJECTS = r"git/objects/(..|../[0-9a-f]{38}|pack/pack-[0-9a-f]{40}\.(pack|idx))$"
 
 
@@ -160,7 +163,7 @@ class Judge:
         if os.listdir(d.path("tmp")):
             raise Bad("temporary files are left: %s" % os.listdir(d.path("tmp")))
         usual = self.usual[point.scenario]
-        more = {p: n for p, n in self._listing().items() if n > usual.get(p, 0)}
+        more = {p: n for p, n in self._listing().items() if n > max(usual.get(p, 0), HELD.get(p, 0))}
         if more:
             raise Bad("more in the state directory than usual: %s" % more)
         names = os.listdir(d.path(PACK_DIR))
