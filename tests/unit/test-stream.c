@@ -275,6 +275,7 @@ Test(catalog, other_text_is_refused)
 		"osupdate-streams 1\nfull 1 2\n",
 		"osupdate-streams 1\nfull 01 1\n",
 		"osupdate-streams 1\nfull 1 1 1\n",
+		"osupdate-streams 1\nfull 1 1 \n",
 		"osupdate-streams 1\nfrom " ID_A " 1 1\n",
 		"osupdate-streams 1\nfull 1 1\nfull 1 1\n",
 		"osupdate-streams 1\nfull 1 1\nfrom " ID_B " 1 1\nfrom " ID_A " 1 1\n",

@@ -27,10 +27,8 @@ static bool is(struct bytes w, const char *text)
 	return w.size == strlen(text) && memcmp(w.data, text, w.size) == 0;
 }
 
-static bool number(struct bytes *line, uint64_t *ret)
+static bool number(struct bytes w, uint64_t *ret)
 {
-	struct bytes w = word(line);
-
 	return text_u64((const char *)w.data, w.size, UINT64_MAX / 2, ret);
 }
 
@@ -48,8 +46,8 @@ static bool parse_line(struct bytes line, bool first, struct catalog_stream *ret
 			oid_equal(&ret->source, &nothing))
 			return false;
 	}
-	return number(&line, &ret->size) && number(&line, &ret->start) &&
-	       line.size == 0 && ret->start <= ret->size;
+	return number(word(&line), &ret->size) && number(line, &ret->start) &&
+	       ret->start <= ret->size;
 }
 
 int catalog_parse(struct bytes text, struct catalog *ret, struct error *e)
