@@ -15,15 +15,15 @@ static int no_more(const char *selector, struct error *e)
 	return err_set(e, E_NOTFOUND, "nobody knows of release %s", selector);
 }
 
-static int bring_history(
-	struct session *ss, const char *channel, const char *selector, struct error *e)
+static int bring_history(struct session *ss, const char *channel, const char *selector,
+	git_oid *ret_tip, struct error *e)
 {
 	int r = E_NOTHING;
 
 	if (url_kind(ss->options.url) == URL_LOCAL)
-		r = local_history(ss, ss->repo, channel, e);
+		r = local_history(ss, ss->repo, channel, ret_tip, e);
 	else if (url_kind(ss->options.url) == URL_HTTP)
-		r = smart_history(ss, ss->repo, channel, e);
+		r = smart_history(ss, ss->repo, channel, ret_tip, e);
 	return r == E_NOTHING ? no_more(selector, e) : r;
 }
 
@@ -43,12 +43,13 @@ static int bring_release(
 static int find(struct session *ss, const char *channel, const char *selector,
 	git_oid *ret, struct error *e)
 {
-	int r = history_find(ss, selector, ret, e);
+	git_oid tip;
+	int r = history_find(ss, NULL, selector, ret, e);
 
 	if (r != E_NOTFOUND)
 		return r;
-	r = bring_history(ss, channel, selector, e);
-	return r < 0 ? r : history_find(ss, selector, ret, e);
+	r = bring_history(ss, channel, selector, &tip, e);
+	return r < 0 ? r : history_find(ss, &tip, selector, ret, e);
 }
 
 static int require_whole(struct session *ss, const git_oid *id, struct error *e)

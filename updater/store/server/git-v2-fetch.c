@@ -170,13 +170,15 @@ static bool has_all(const git_indexer_progress *stats)
 static bool take_head(struct fetching *t, struct bytes data)
 {
 	unsigned char *count = t->head + 8;
+	uint32_t objects;
 
 	for (size_t i = 0; i < data.size && t->pack_bytes + i < PACK_HEAD; i++)
 		t->head[t->pack_bytes + i] = data.data[i];
 	if (t->pack_bytes >= PACK_HEAD || t->pack_bytes + data.size < PACK_HEAD)
 		return true;
-	return ((uint32_t)count[0] << 24 | (uint32_t)count[1] << 16 |
-		       (uint32_t)count[2] << 8 | count[3]) <= OBJECTS_MAX;
+	objects = (uint32_t)count[0] << 24 | (uint32_t)count[1] << 16 |
+		  (uint32_t)count[2] << 8 | count[3];
+	return objects > 0 && objects <= OBJECTS_MAX;
 }
 
 static int take_band(struct fetching *t, struct bytes line, struct error *e)

@@ -100,12 +100,12 @@ static int not_there(const char *selector, struct error *e)
 }
 
 /* The newest commit that claims `value` for `trailer`. */
-static int find_claim(struct session *ss, const char *trailer, const char *value,
-	git_oid *ret, struct error *e)
+static int find_claim(struct session *ss, const git_oid *tip, const char *trailer,
+	const char *value, git_oid *ret, struct error *e)
 {
 	autocommits all = { 0 };
 
-	commits_list(ss->repo, NULL, SCAN_MAX, &all);
+	commits_list(ss->repo, tip, SCAN_MAX, &all);
 	for (size_t i = 0; i < all.n; i++) {
 		autogit(git_commit) commit = NULL;
 		autofree char *claim = NULL;
@@ -122,7 +122,8 @@ static int find_claim(struct session *ss, const char *trailer, const char *value
 		e, E_NOTFOUND, "the store has no release with %s%s", trailer, value);
 }
 
-int history_find(struct session *ss, const char *selector, git_oid *ret, struct error *e)
+int history_find(struct session *ss, const git_oid *tip, const char *selector,
+	git_oid *ret, struct error *e)
 {
 	const char *colon = strchr(selector, ':');
 	const char *value = colon ? colon + 1 : "";
@@ -131,9 +132,9 @@ int history_find(struct session *ss, const char *selector, git_oid *ret, struct 
 	int r;
 
 	if (n == 6 && memcmp(selector, "serial", n) == 0)
-		return find_claim(ss, SERIAL, value, ret, e);
+		return find_claim(ss, tip, SERIAL, value, ret, e);
 	if (n == 7 && memcmp(selector, "version", n) == 0)
-		return find_claim(ss, VERSION, value, ret, e);
+		return find_claim(ss, tip, VERSION, value, ret, e);
 	if (n == 6 && memcmp(selector, "commit", n) == 0) {
 		if (strlen(value) == GIT_OID_HEXSZ && git_oid_fromstr(ret, value) == 0)
 			return 0;
@@ -182,7 +183,7 @@ int history_release(struct session *ss, const char *selector, struct error *e)
 	autogit(git_commit) commit = NULL;
 	autofree char *serial = NULL;
 	git_oid id;
-	int r = history_find(ss, selector, &id, e);
+	int r = history_find(ss, NULL, selector, &id, e);
 
 	if (r < 0)
 		return r;

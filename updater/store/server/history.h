@@ -12,9 +12,12 @@
  */
 int history_release(struct session *ss, const char *selector, struct error *e);
 
-/* Which commit `selector` names: one that is given by its id may not be here.
- * Errors: E_NOTFOUND, E_USAGE. */
-int history_find(struct session *ss, const char *selector, git_oid *ret, struct error *e);
+/*
+ * Which commit `selector` names, of those before what is held and before `tip` (may be
+ * NULL): one that is given by its id may not be here.  Errors: E_NOTFOUND, E_USAGE.
+ */
+int history_find(struct session *ss, const git_oid *tip, const char *selector,
+	git_oid *ret, struct error *e);
 
 /* The value of the line that begins with `trailer` in a commit's message, owned by the
  * caller; NULL: none. */

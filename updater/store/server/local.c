@@ -183,8 +183,8 @@ static int copy_commit(
 	return 0;
 }
 
-int local_history(
-	struct session *ss, git_repository *repo, const char *channel, struct error *e)
+int local_history(struct session *ss, git_repository *repo, const char *channel,
+	git_oid *ret, struct error *e)
 {
 	autogit(git_repository) source = NULL;
 	git_oid id;
@@ -192,8 +192,12 @@ int local_history(
 
 	if (r == 0)
 		r = source_tip(ss, source, channel, &id, e);
-	if (r <= 0)
+	if (r == 0)
+		r = err_set(
+			e, E_NOTFOUND, "%s has no channel %s", ss->shown_url, channel);
+	if (r < 0)
 		return r;
+	*ret = id;
 	r = 0;
 	for (int n = 0; r == 0 && n < COMMITS_KEPT; n++) {
 		autogit(git_commit) commit = NULL;

@@ -24,8 +24,8 @@ int local_fetch(struct session *ss, git_repository *repo, const char *channel,
 int local_bring(
 	struct session *ss, git_repository *repo, const git_oid *commit, struct error *e);
 
-/* The newest commits of the channel, without what they hold. */
-int local_history(
-	struct session *ss, git_repository *repo, const char *channel, struct error *e);
+/* The newest commits of the channel, without what they hold; *ret is the newest. */
+int local_history(struct session *ss, git_repository *repo, const char *channel,
+	git_oid *ret, struct error *e);
 
 #endif

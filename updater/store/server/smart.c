@@ -196,8 +196,8 @@ int smart_bring(
 	return r < 0 ? r : bring(&v, commit, &heal, e);
 }
 
-int smart_history(
-	struct session *ss, git_repository *repo, const char *channel, struct error *e)
+int smart_history(struct session *ss, git_repository *repo, const char *channel,
+	git_oid *ret, struct error *e)
 {
 	autovisit v = { .ss = ss, .repo = repo };
 	struct git_v2_fetch f = {
@@ -215,5 +215,6 @@ int smart_history(
 		r = err_set(e, E_NOTFOUND,
 			"%s does not tell older releases (uploadpack.allowFilter)",
 			ss->shown_url);
+	*ret = v.wants[0];
 	return r < 0 ? r : git_v2_fetch(v.server, repo, &f, &heal, e);
 }

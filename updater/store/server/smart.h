@@ -23,11 +23,11 @@ int smart_fetch(struct session *ss, git_repository *repo, const char *channel,
 
 /*
  * Bring commits alone, of the newest releases of the channel: to find one by its
- * trailers. Errors: as smart_list; E_NOTFOUND the server does not send commits without
- * trees.
+ * trailers; *ret is the newest. Errors: as smart_list; E_NOTFOUND the server does not
+ * send commits without trees.
  */
-int smart_history(
-	struct session *ss, git_repository *repo, const char *channel, struct error *e);
+int smart_history(struct session *ss, git_repository *repo, const char *channel,
+	git_oid *ret, struct error *e);
 
 /* Bring the release `commit`, not yet known to be complete, with its tags. */
 int smart_bring(
