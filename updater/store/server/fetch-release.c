@@ -30,12 +30,15 @@ static int bring_history(struct session *ss, const char *channel, const char *se
 static int bring_release(
 	struct session *ss, const git_oid *id, const char *selector, struct error *e)
 {
+	bool heal = false;
 	int r = E_NOTHING;
 
 	if (url_kind(ss->options.url) == URL_LOCAL)
 		r = local_bring(ss, ss->repo, id, e);
 	else if (url_kind(ss->options.url) == URL_HTTP)
-		r = smart_bring(ss, ss->repo, id, e);
+		r = smart_bring(ss, ss->repo, id, &heal, e);
+	if (r < 0 && heal)
+		damage_set(); /* the next fetch sees to it */
 	return r == E_NOTHING ? no_more(selector, e) : r;
 }
 
@@ -79,8 +82,10 @@ int fetch_release(struct session *ss, const char *what, git_oid *ret, struct err
 		return err_set(e, E_USAGE, "BRING: no channel");
 	channel = xstrndup(what, (size_t)(blank - what));
 	r = fetch_lock(&lock, e);
-	if (r == 0)
-		r = repository_open(ss, e);
+	if (r < 0)
+		return r;
+	sweep_leftovers();
+	r = repository_open(ss, e);
 	if (r == 0)
 		r = find(ss, channel, blank + 1, ret, e);
 	if (r == 0)

@@ -136,19 +136,23 @@ static void want_tags(struct visit *v, const git_oid *release)
 			want(v, &v->refs.refs[i].id, &v->refs.refs[i].peeled);
 }
 
-/* Those that came and are what the server said; others are no signatures of ours. */
+/* Those that came and are what the server said; others are no signatures of ours.  Not
+ * more than would be asked for: one tag may have any number of names. */
 static int write_tags(struct visit *v, const git_oid *release, struct error *e)
 {
+	size_t written = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < v->refs.n; i++) {
+	for (size_t i = 0; r == 0 && i < v->refs.n && written < WANTS_MAX; i++) {
 		const struct git_v2_ref *ref = &v->refs.refs[i];
 		git_oid commit;
 
-		if (is_tag_for(v, ref, release) &&
-			held_tagged(v->repo, &ref->id, &commit) &&
-			git_oid_equal(&commit, &ref->peeled))
-			r = ref_write(v->repo, ref->name, &ref->id, e);
+		if (!is_tag_for(v, ref, release) ||
+			!held_tagged(v->repo, &ref->id, &commit) ||
+			!git_oid_equal(&commit, &ref->peeled))
+			continue;
+		r = ref_write(v->repo, ref->name, &ref->id, e);
+		written++;
 	}
 	return r;
 }
@@ -186,14 +190,13 @@ int smart_fetch(struct session *ss, git_repository *repo, const char *channel,
 	return r < 0 ? r : 1;
 }
 
-int smart_bring(
-	struct session *ss, git_repository *repo, const git_oid *commit, struct error *e)
+int smart_bring(struct session *ss, git_repository *repo, const git_oid *commit,
+	bool *ret_heal, struct error *e)
 {
 	autovisit v = { .ss = ss, .repo = repo };
-	bool heal = false;
 	int r = visit_open(&v, NULL, e);
 
-	return r < 0 ? r : bring(&v, commit, &heal, e);
+	return r < 0 ? r : bring(&v, commit, ret_heal, e);
 }
 
 int smart_history(struct session *ss, git_repository *repo, const char *channel,

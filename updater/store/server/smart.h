@@ -29,8 +29,9 @@ int smart_fetch(struct session *ss, git_repository *repo, const char *channel,
 int smart_history(struct session *ss, git_repository *repo, const char *channel,
 	git_oid *ret, struct error *e);
 
-/* Bring the release `commit`, not yet known to be complete, with its tags. */
-int smart_bring(
-	struct session *ss, git_repository *repo, const git_oid *commit, struct error *e);
+/* Bring the release `commit`, not yet known to be complete, with its tags; *ret_heal is
+ * as above. */
+int smart_bring(struct session *ss, git_repository *repo, const git_oid *commit,
+	bool *ret_heal, struct error *e);
 
 #endif
