@@ -94,6 +94,30 @@ Test(repack, gathers_packs_with_all_that_was_in_them)
 	cr_assert_not(repack());
 }
 
+/* As those of packs over 2 GiB are. */
+Test(repack, reads_offsets_of_8_bytes)
+{
+	autobuf before = { 0 };
+
+	objects(&before);
+	git("cd git/objects/pack; chmod u+w *; for p in *.pack; do rm ${p%.pack}.idx; "
+	    "git index-pack --index-version=2,0x40 $p; done",
+		NULL);
+	cr_assert(repack());
+	cr_assert_lt(packs(), 12);
+	same_objects(&before);
+}
+
+Test(repack, takes_a_pack_of_no_objects_for_what_it_is)
+{
+	autobuf before = { 0 };
+
+	objects(&before);
+	git("git pack-objects -q git/objects/pack/pack </dev/null", NULL);
+	cr_assert(repack());
+	same_objects(&before);
+}
+
 Test(repack, leaves_few_packs_alone)
 {
 	git("cd git/objects/pack; for p in $(ls *.idx | tail -n 4); do rm ${p%.idx}.*; "

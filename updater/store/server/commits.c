@@ -18,6 +18,17 @@ static int by_time(const void *a, const void *b)
 	return x > y ? -1 : x < y;
 }
 
+/* "tree <id>\nparent <id>\n": git-commit(5) has no page of its own; see
+ * Documentation/user-manual, "Commit Object". */
+bool commit_parent(const git_commit *commit, git_oid *ret)
+{
+	static const char key[] = "\nparent ";
+	const char *tree_end = strchr(git_commit_raw_header(commit), '\n');
+
+	return tree_end && strncmp(tree_end, key, strlen(key)) == 0 &&
+	       git_oid_fromstrn(ret, tree_end + strlen(key), GIT_OID_HEXSZ) == 0;
+}
+
 static void follow(git_repository *repo, git_oid id, size_t max, struct oidset *seen,
 	struct commits *ret)
 {
@@ -28,9 +39,8 @@ static void follow(git_repository *repo, git_oid id, size_t max, struct oidset *
 			return;
 		ARRAY_GROW(ret->ids, ret->n, ret->cap);
 		ret->ids[ret->n++] = id;
-		if (git_commit_parentcount(commit) == 0)
+		if (!commit_parent(commit, &id))
 			return;
-		id = *git_commit_parent_id(commit, 0);
 	}
 }
 

@@ -22,6 +22,11 @@ struct commits {
  */
 void commits_list(
 	git_repository *repo, const git_oid *tip, size_t max, struct commits *ret);
+/*
+ * The first parent, as the commit itself names it; false when it has none.  libgit2 from
+ * 1.7 on hides those of commits that the file `shallow` lists.
+ */
+bool commit_parent(const git_commit *commit, git_oid *ret);
 void commits_release(struct commits *c);
 #define autocommits CLEANUP(commits_release) struct commits
 

@@ -93,6 +93,9 @@ static int download(struct session *ss, git_repository *repo, const char *channe
 		return r;
 	case URL_HTTP:
 		r = smart_fetch(ss, repo, channel, ret, ret_heal, e);
+		/* The store would be made anew for one answer of an odd machine. */
+		if (r == E_NOTHING && held_is_shallow(repo))
+			r = smart_fetch(ss, repo, channel, ret, ret_heal, e);
 		*ret_holds = r > 0;
 		if (r != E_NOTHING)
 			return r;
@@ -160,6 +163,25 @@ static int fetch_or_heal(
 	return r;
 }
 
+/*
+ * What the last fetch could not let go of, for want of room or because it was needed
+ * then. Before this one, which ends with the process when the disk is full.
+ */
+static void make_room(struct session *ss, const char *channel)
+{
+	autofree char *name = NULL;
+	struct error ignored; /* the fetch says what is wrong */
+	git_oid tip;
+
+	if (repository_open(ss, &ignored) < 0 || !held_is_shallow(ss->repo) ||
+		!prune_is_short() ||
+		channel_ref(REF_CHANNELS, channel, &name, &ignored) < 0 ||
+		ref_read(ss->repo, name, &tip, &ignored) <= 0)
+		return;
+	if (held_update(ss, ss->repo, channel, &tip, &ignored) == 0)
+		(void)prune(ss);
+}
+
 int fetch_channel(struct session *ss, const char *channel, git_oid *ret, struct error *e)
 {
 	autofd lock = -1;
@@ -173,8 +195,10 @@ int fetch_channel(struct session *ss, const char *channel, git_oid *ret, struct 
 		ss->repo = NULL;
 	}
 	memset(ss->done, 0, sizeof(ss->done));
+	if (!damage_is_set())
+		make_room(ss, channel);
 	r = fetch_or_heal(ss, channel, ret, e);
 	if (r > 0)
-		prune(ss);
+		(void)prune(ss);
 	return r;
 }

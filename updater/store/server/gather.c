@@ -1,33 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects of several packs in one new pack: see gather.h. */
-#include "store/server/gather.h"
-
-#include <endian.h>
+/* Objects of several packs in one new pack: see gather.h.  The writing is
+ * gather-write.c's. */
 #include <fcntl.h>
-#include <libdeflate.h>
-#include <stdio.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
-#include "base/io.h"
-#include "base/pack-index.h"
-#include "store/server/session.h"
+#include "store/server/gather-internal.h"
 
-#define PACK_DIR      GIT_DIR "/objects/pack"
-#define PENDING_SIZE  ((size_t)64 << 10)
-#define DISTANCE_MAX  10 /* bytes */
-#define HEAD_MAX      10
-#define DEFLATE_LEVEL 6
-#define IDX_OBJECT    32 /* bytes of an index for each object, about */
-
-/* An object of an old pack. */
-struct gather_object {
-	uint64_t from; /* its place there */
-	uint64_t to;   /* and in the new one */
-	uint32_t at;   /* in the old index */
-	bool again;    /* an earlier pack has it, too */
-	bool left;     /* it is not wanted */
-};
+#define ROOM_SPARE 5  /* one part in so many more, to be sure */
+#define DEAD_MIN   64 /* 1024ths of a pack that make it worth copying the rest */
+#define IDX_OBJECT 32 /* bytes of an index for each object, about */
 
 bool gather_open(struct gather *g, size_t max)
 {
@@ -60,15 +41,17 @@ bool gather_open(struct gather *g, size_t max)
 	return true;
 }
 
+static void pack_close(struct gather_pack *old)
+{
+	pack_file_close(&old->file);
+	spool_release(&old->spool);
+	free(old->name);
+}
+
 void gather_drop(struct gather *g, size_t n)
 {
-	while (g->n > n) {
-		struct gather_pack *old = &g->old[--g->n];
-
-		pack_file_close(&old->file);
-		spool_release(&old->spool);
-		free(old->name);
-	}
+	while (g->n > n)
+		pack_close(&g->old[--g->n]);
 }
 
 void gather_close(struct gather *g)
@@ -98,7 +81,7 @@ static int by_place(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static struct gather_object *object_at(const struct gather_pack *old, uint64_t from)
+struct gather_object *gather_object_at(const struct gather_pack *old, uint64_t from)
 {
 	const struct gather_object key = { .from = from };
 
@@ -107,15 +90,14 @@ static struct gather_object *object_at(const struct gather_pack *old, uint64_t f
 			   : NULL;
 }
 
-/* The same object in a pack before number `k`. */
-static struct gather_object *earlier(
+struct gather_object *gather_earlier(
 	const struct gather *g, size_t k, const unsigned char *id)
 {
 	size_t from;
 
 	for (size_t i = 0; i < k; i++)
 		if (pack_file_find(&g->old[i].file, id, &from))
-			return object_at(&g->old[i], from);
+			return gather_object_at(&g->old[i], from);
 	return NULL;
 }
 
@@ -124,8 +106,7 @@ static bool is_wanted(const struct gather *g, const unsigned char *id)
 	return !g->wanted || g->wanted(g->ctx, id);
 }
 
-/* Where the object number `i` of a pack ends. */
-static size_t end_of(const struct gather_pack *old, uint32_t i)
+size_t gather_end_of(const struct gather_pack *old, uint32_t i)
 {
 	return i + 1 < old->file.n ? old->objects[i + 1].from : old->file.pack.size;
 }
@@ -139,6 +120,8 @@ static bool survey(struct gather *g, size_t k)
 	if (spool_reserve(&old->spool, g->dir, p->n * sizeof(*old->objects), NULL) < 0)
 		return false;
 	old->objects = old->spool.data;
+	old->n_taken = 0;
+	old->taken = 0;
 	for (uint32_t at = 0; at < p->n; at++) {
 		if (!pack_file_offset(p, at, &place))
 			return false;
@@ -147,9 +130,10 @@ static bool survey(struct gather *g, size_t k)
 			.at = at,
 			.left = !is_wanted(g, pack_file_id(p, at)),
 		};
-		old->objects[at].again = !old->objects[at].left &&
-					 earlier(g, k, pack_file_id(p, at)) != NULL;
-		g->n_records += !old->objects[at].again && !old->objects[at].left;
+		old->objects[at].again =
+			!old->objects[at].left &&
+			gather_earlier(g, k, pack_file_id(p, at)) != NULL;
+		old->n_taken += !old->objects[at].again && !old->objects[at].left;
 	}
 	if (p->n > 0)
 		qsort(old->objects, p->n, sizeof(*old->objects), by_place);
@@ -160,8 +144,10 @@ static bool survey(struct gather *g, size_t k)
 			(i > 0 && o->from == o[-1].from))
 			return false;
 		if (!o->left && !o->again)
-			g->bytes += end_of(old, i) - o->from + IDX_OBJECT;
+			old->taken += gather_end_of(old, i) - o->from + IDX_OBJECT;
 	}
+	g->n_records += old->n_taken;
+	g->bytes += old->taken;
 	return true;
 }
 
@@ -175,291 +161,61 @@ bool gather_survey(struct gather *g)
 	return true;
 }
 
-/* --- copying ---------------------------------------------------------------------- */
-
-static int flush(struct gather *g)
+void gather_remove_pack(const struct gather *g, const char *idx)
 {
-	int r = io_write_full(g->pack.fd, g->pending.data, g->pending.size, NULL);
+	autofree char *pack =
+		xasprintf("%.*s.pack", (int)(strlen(idx) - strlen(".idx")), idx);
 
-	sha1_update(&g->sum, g->pending.data, g->pending.size);
-	buf_reset(&g->pending);
-	if (r == 0 && g->tick)
-		r = g->tick(g->ctx);
-	return r;
+	if (unlinkat(g->dir, idx, 0) == 0)
+		(void)unlinkat(g->dir, pack, 0); /* swept when this fails */
 }
 
-/* Write `data`, which belongs to an object with the checksum *crc. */
-static int put(struct gather *g, const void *data, size_t size, uint32_t *crc)
-{
-	const char *p = data;
-
-	*crc = libdeflate_crc32(*crc, data, size);
-	g->size += size;
-	while (size > 0) {
-		size_t n = PENDING_SIZE - g->pending.size;
-
-		n = size < n ? size : n;
-		buf_add(&g->pending, p, n);
-		p += n;
-		size -= n;
-		if (g->pending.size == PENDING_SIZE && flush(g) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* 7 bits a byte, the last first, each but the last less one: see pack_read_distance. */
-static size_t print_distance(uint64_t n, unsigned char out[DISTANCE_MAX])
-{
-	unsigned char digits[DISTANCE_MAX];
-	size_t at = sizeof(digits);
-
-	digits[--at] = n & 0x7f;
-	while (n >>= 7)
-		digits[--at] = (unsigned char)(0x80 | (--n & 0x7f));
-	memcpy(out, digits + at, sizeof(digits) - at);
-	return sizeof(digits) - at;
-}
-
-/* 4 and then 7 bits a byte: see pack_read_head. */
-static size_t print_head(unsigned type, uint64_t size, unsigned char out[HEAD_MAX])
+bool gather_remove_dead(struct gather *g)
 {
 	size_t n = 0;
-
-	out[n] = (unsigned char)(type << 4 | (size & 15));
-	for (size >>= 4; size > 0; size >>= 7) {
-		out[n++] |= 0x80;
-		out[n] = size & 0x7f;
-	}
-	return n + 1;
-}
-
-/* Inflated by who asked for this, deflated here. */
-static int put_whole(struct gather *g, const unsigned char *id, uint32_t *crc)
-{
-	struct libdeflate_compressor *c = libdeflate_alloc_compressor(DEFLATE_LEVEL);
-	struct gather_whole whole = { 0 };
-	unsigned char head[HEAD_MAX];
-	autofree void *deflated = NULL;
-	size_t max = 0;
-	size_t n = 0;
-	int r = c && g->whole ? g->whole(g->ctx, id, &whole) : -1;
-
-	if (r == 0) {
-		max = libdeflate_zlib_compress_bound(c, whole.data.size);
-		deflated = xmalloc(max);
-		n = libdeflate_zlib_compress(
-			c, whole.data.data, whole.data.size, deflated, max);
-		r = n > 0 ? 0 : -1;
-	}
-	if (r == 0)
-		r = put(g, head, print_head(whole.type, whole.data.size, head), crc);
-	if (r == 0)
-		r = put(g, deflated, n, crc);
-	if (whole.release)
-		whole.release(&whole);
-	if (c)
-		libdeflate_free_compressor(c);
-	return r;
-}
-
-enum how { AS_IT_STANDS, AFTER_ITS_BASE, WHOLE, NOT_AT_ALL };
-
-/*
- * How to copy the object at `begin`, whose data begins at *ret_at; of one that stands
- * AFTER_ITS_BASE: *ret_head is the end of its head, *ret_base the base, which was copied
- * before it, or in an earlier pack: only the distance is another.  A base that is left
- * behind makes it WHOLE.
- */
-static enum how look(struct gather_pack *old, size_t begin, size_t *ret_at,
-	size_t *ret_head, const struct gather_object **ret_base)
-{
-	struct bytes pack = old->file.pack;
-	size_t at = begin;
-	size_t distance;
-	size_t size;
-	unsigned type;
-
-	if (!pack_read_head(pack, &at, &type, &size))
-		return NOT_AT_ALL;
-	*ret_at = *ret_head = at;
-	if (type >= PACK_COMMIT && type <= PACK_TAG)
-		return AS_IT_STANDS;
-	if (type == PACK_REF_DELTA) {
-		if (pack.size - at < OID_SIZE ||
-			!pack_file_find(&old->file, pack.data + at, &distance))
-			return NOT_AT_ALL;
-		*ret_base = object_at(old, distance);
-		return !*ret_base ? NOT_AT_ALL : (*ret_base)->left ? WHOLE : AS_IT_STANDS;
-	}
-	if (type != PACK_OFS_DELTA || !pack_read_distance(pack, &at, &distance) ||
-		distance == 0 || distance > begin)
-		return NOT_AT_ALL;
-	*ret_at = at;
-	*ret_base = object_at(old, begin - distance);
-	return !*ret_base ? NOT_AT_ALL : (*ret_base)->left ? WHOLE : AFTER_ITS_BASE;
-}
-
-static int put_object(struct gather *g, struct gather_pack *old,
-	const struct gather_object *o, size_t end, uint32_t *crc)
-{
-	const unsigned char *data = old->file.pack.data;
-	const struct gather_object *base = NULL;
-	unsigned char text[DISTANCE_MAX];
-	size_t head;
-	size_t at;
-	enum how how = look(old, o->from, &at, &head, &base);
-	size_t n;
-
-	if (how == NOT_AT_ALL || at > end)
-		return -1;
-	if (how == WHOLE)
-		return put_whole(g, pack_file_id(&old->file, o->at), crc);
-	if (how == AS_IT_STANDS)
-		return put(g, data + o->from, end - o->from, crc);
-	n = print_distance(o->to - base->to, text);
-	if (put(g, data + o->from, head - o->from, crc) < 0 || put(g, text, n, crc) < 0)
-		return -1;
-	return put(g, data + at, end - at, crc);
-}
-
-static void add_record(
-	struct gather *g, const unsigned char *id, uint64_t offset, uint32_t crc)
-{
-	struct pack_record *record = g->records.data;
-
-	record += g->n_records++;
-	memcpy(record->oid.b, id, OID_SIZE);
-	record->crc = crc;
-	record->offset = offset;
-}
-
-static int copy(
-	struct gather *g, struct gather_pack *old, struct gather_object *o, size_t end)
-{
-	uint32_t crc = 0;
-
-	o->to = g->size;
-	if (put_object(g, old, o, end, &crc) < 0)
-		return -1;
-	add_record(g, pack_file_id(&old->file, o->at), o->to, crc);
-	return 0;
-}
-
-static int add_loose(struct gather *g, const unsigned char *id)
-{
-	uint64_t offset = g->size;
-	uint32_t crc = 0;
-
-	if (put_whole(g, id, &crc) < 0)
-		return -1;
-	add_record(g, id, offset, crc);
-	return 0;
-}
-
-/* It is in the new pack already. */
-static int refer(struct gather *g, size_t k, struct gather_object *o)
-{
-	const struct gather_object *first =
-		earlier(g, k, pack_file_id(&g->old[k].file, o->at));
-
-	if (!first)
-		return -1;
-	o->to = first->to;
-	return 0;
-}
-
-static int copy_all(struct gather *g, size_t k)
-{
-	struct gather_pack *old = &g->old[k];
-
-	for (uint32_t i = 0; i < old->file.n; i++) {
-		struct gather_object *o = &old->objects[i];
-		size_t end = end_of(old, i);
-
-		if (o->left)
-			continue;
-		if (o->again ? refer(g, k, o) < 0 : copy(g, old, o, end) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int write_pack(struct gather *g, struct oid *ret)
-{
-	static const unsigned char magic[] = { 'P', 'A', 'C', 'K', 0, 0, 0, 2 };
-	uint32_t count = htobe32(g->n_records + (uint32_t)g->n_loose);
-	uint32_t ignored = 0;
-	int r = spool_reserve(&g->records, g->dir,
-		(g->n_records + g->n_loose) * sizeof(struct pack_record), NULL);
-
-	g->n_records = 0;
-	sha1_start(&g->sum);
-	if (r == 0)
-		r = newfile_open(g->dir, &g->pack, NULL);
-	if (r == 0)
-		r = put(g, magic, sizeof(magic), &ignored);
-	if (r == 0)
-		r = put(g, &count, sizeof(count), &ignored);
-	for (size_t k = 0; r == 0 && k < g->n; k++)
-		r = copy_all(g, k);
-	for (size_t i = 0; r == 0 && i < g->n_loose; i++)
-		r = add_loose(g, g->loose[i].b);
-	if (r == 0)
-		r = flush(g);
-	sha1_finish(&g->sum, ret->b);
-	return r < 0 ? r : io_write_full(g->pack.fd, ret->b, OID_SIZE, NULL);
-}
-
-/* --- instead of the old ones ------------------------------------------------------ */
-
-/* A pack is looked for by its index: that comes last, and goes first. */
-static int publish(struct gather *g, const struct oid *sum, const char *name)
-{
-	struct newfile idx = { .fd = -1 };
-	autofree char *idx_name = xasprintf("%s.idx", name);
-	autofree char *pack_name = xasprintf("%s.pack", name);
-	int r = newfile_open(g->dir, &idx, NULL);
-
-	if (r == 0)
-		r = pack_index_write(idx.fd, g->records.data, g->n_records, sum, NULL);
-	if (r == 0)
-		r = newfile_publish(&g->pack, pack_name, NULL);
-	if (r == 0)
-		r = newfile_publish(&idx, idx_name, NULL);
-	newfile_release(&idx);
-	return r < 0 ? r : io_sync(g->dir, NULL);
-}
-
-static void remove_old(const struct gather *g, const char *name)
-{
-	size_t n = strlen(name);
 
 	for (size_t i = 0; i < g->n; i++) {
-		char *old = g->old[i].name;
-		autofree char *pack =
-			xasprintf("%.*s.pack", (int)(strlen(old) - strlen(".idx")), old);
+		struct gather_pack old = g->old[i];
 
-		/* One that had it all is the new one itself. */
-		if (strncmp(old, name, n) == 0 && strcmp(old + n, ".idx") == 0)
+		if (old.n_taken > 0) {
+			g->old[n++] = old;
 			continue;
-		if (unlinkat(g->dir, old, 0) == 0)
-			(void)unlinkat(g->dir, pack, 0); /* swept when this fails */
+		}
+		gather_remove_pack(g, old.name);
+		pack_close(&old);
 	}
+	if (n == g->n)
+		return false;
+	g->n = n;
+	return true;
 }
 
-bool gather_write(struct gather *g)
+/* How much of a pack is of no use, in 1024ths. */
+static uint64_t dead_share(const struct gather_pack *p)
 {
-	char hex[OID_HEX_MAX];
-	autofree char *name = NULL;
-	struct oid sum;
+	uint64_t size = p->file.pack.size + (uint64_t)p->file.n * IDX_OBJECT;
 
-	if (write_pack(g, &sum) < 0)
-		return false;
-	oid_hex(&sum, hex);
-	name = xasprintf("pack-%s", hex);
-	if (publish(g, &sum, name) < 0)
-		return false;
-	remove_old(g, name);
-	return true;
+	return p->taken < size ? (size - p->taken) * 1024 / size : 0;
+}
+
+static int by_dead_share(const void *a, const void *b)
+{
+	uint64_t x = dead_share(a);
+	uint64_t y = dead_share(b);
+
+	return x > y ? -1 : x < y;
+}
+
+void gather_fit(struct gather *g)
+{
+	uint64_t bytes = 0;
+	size_t n = 0;
+
+	qsort(g->old, g->n, sizeof(*g->old), by_dead_share);
+	for (; n < g->n && dead_share(&g->old[n]) >= DEAD_MIN; n++) {
+		bytes += g->old[n].taken;
+		if (!gather_has_room(g, bytes + bytes / ROOM_SPARE))
+			break;
+	}
+	gather_drop(g, n);
 }

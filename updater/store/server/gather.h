@@ -23,6 +23,8 @@ struct gather_pack {
 	struct pack_file file;
 	struct spool spool;
 	struct gather_object *objects; /* in the spool, in the order of their places */
+	uint32_t n_taken;	       /* that are wanted and in no pack before it */
+	uint64_t taken;		       /* their bytes, here and in the index */
 };
 
 /* An object inflated. */
@@ -59,6 +61,7 @@ struct gather {
 	int dir;
 	struct newfile pack;
 	uint64_t size;
+	uint64_t synced;
 	struct buf pending; /* the last of `size` bytes */
 	struct sha1 sum;
 	struct spool records; /* struct pack_record */
@@ -73,6 +76,11 @@ bool gather_has_room(const struct gather *g, uint64_t bytes);
 
 /* What would be copied? */
 bool gather_survey(struct gather *g);
+/* Then: remove packs of which nothing would be; true if there were any. */
+bool gather_remove_dead(struct gather *g);
+/* Then: keep those that are dead for the most part and for whose rest there is room;
+ * another survey follows. */
+void gather_fit(struct gather *g);
 /* Then: copy it and remove the old packs. */
 bool gather_write(struct gather *g);
 

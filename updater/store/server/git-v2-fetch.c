@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The fetch command of version 2: see git-v2.h. */
 #include "store/server/git-v2-internal.h"
+#include "store/server/held.h"
 #include "store/server/pack-file.h"
 #include "store/server/repository.h"
 
 #define NOISE_MAX   (1u << 20) /* bytes and lines of messages beside a pack */
 #define SHALLOW_MAX 100000     /* lines */
-#define OBJECTS_MAX (1u << 24) /* of a pack: libgit2 makes room for what it says */
+#define OBJECTS_MAX (1u << 23) /* of a pack: libgit2 makes room for what it says */
 
 enum band { BAND_PACK = 1, BAND_MESSAGE, BAND_ERROR };
 
@@ -248,8 +249,10 @@ int git_v2_fetch(struct git_v2 *g, git_repository *repo, const struct git_v2_fet
 	struct fetching t = { .g = g, .f = f };
 	autogit(git_odb) odb = NULL;
 	autobuf command = { 0 };
-	int r;
+	int r = held_begin(repo, e);
 
+	if (r < 0)
+		return r;
 	if (git_repository_odb(&odb, repo) < 0 ||
 		git_odb_write_pack(&t.out, odb, on_index, g->ss) < 0)
 		return err_git(e, E_SYSTEM, "store");

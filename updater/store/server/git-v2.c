@@ -8,6 +8,7 @@
 #define TYPE_REST  "application/x-git-upload-pack-result"
 #define LINES_MAX  1000	  /* capabilities */
 #define REFS_MAX   100000 /* of a list */
+#define REF_MAX	   255	  /* bytes of a name that we would have a use for */
 #define SHOWN_MAX  200	  /* bytes of a text of the server's */
 
 int git_v2_says(
@@ -260,9 +261,13 @@ static int take_ref(
 
 	if (pktline_starts(line, "unborn ", NULL))
 		return 0;
-	if (ret->n == REFS_MAX || !read_ref(line, &ref)) {
+	if (!read_ref(line, &ref)) {
 		free(ref.name);
 		return git_v2_says(g, "no list of refs", line, e);
+	}
+	if (strlen(ref.name) > REF_MAX) {
+		free(ref.name);
+		return 0;
 	}
 	ARRAY_GROW(ret->refs, ret->n, ret->cap);
 	ret->refs[ret->n++] = ref;
@@ -283,10 +288,15 @@ int git_v2_list(struct git_v2 *g, const char *const *prefixes, struct git_v2_ref
 		pktline_add(&command, "ref-prefix %s", prefixes[i]);
 	pktline_add_flush(&command);
 	git_v2_ask(g, &command);
-	while (r == 0) {
+	for (size_t n = 0; r == 0; n++) {
 		r = git_v2_next(g, &kind, &line, e);
 		if (r < 0 || kind == PKTLINE_FLUSH)
 			break;
+		if (n == REFS_MAX) {
+			r = git_v2_says(
+				g, "a list of refs without end", (struct bytes){ 0 }, e);
+			break;
+		}
 		r = kind == PKTLINE_DATA ? take_ref(g, pktline_text(line), ret, e)
 					 : out_of_order(g, line, e);
 	}

@@ -84,6 +84,16 @@ static int write_shallow(git_repository *repo, const struct held *held, struct e
 	return io_replace_at(dir, SHALLOW, buf_bytes(&text), 0600, e);
 }
 
+int held_begin(git_repository *repo, struct error *e)
+{
+	autoheld held = { 0 };
+
+	if (held_is_shallow(repo))
+		return 0;
+	held_read(repo, &held);
+	return write_shallow(repo, &held, e);
+}
+
 int held_add(git_repository *repo, const git_oid *id, struct error *e)
 {
 	char hex[GIT_OID_HEXSZ + 1];

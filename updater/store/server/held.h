@@ -25,6 +25,12 @@ void held_release(struct held *h);
 
 bool held_has(const struct held *h, const git_oid *id);
 
+/*
+ * Objects are about to come without what they stand on.  First thing of all: a history
+ * that is not there is no damage then.
+ */
+int held_begin(git_repository *repo, struct error *e);
+
 /* Hold the complete release `id` until held_update. */
 int held_add(git_repository *repo, const git_oid *id, struct error *e);
 

@@ -125,8 +125,10 @@ static int bring(struct session *ss, git_repository *source, git_repository *rep
 {
 	struct feed feed = { 0 };
 	struct walk w = { .feed = &feed, .repo = repo, .release = *release };
-	int r = feed_open(&feed, ss, source, repo, e);
+	int r = held_begin(repo, e);
 
+	if (r == 0)
+		r = feed_open(&feed, ss, source, repo, e);
 	held_read(repo, &w.held);
 	if (r == 0)
 		r = bring_commit(&w, e);
@@ -198,16 +200,15 @@ int local_history(struct session *ss, git_repository *repo, const char *channel,
 	if (r < 0)
 		return r;
 	*ret = id;
-	r = 0;
+	r = held_begin(repo, e);
 	for (int n = 0; r == 0 && n < COMMITS_KEPT; n++) {
 		autogit(git_commit) commit = NULL;
 
 		if (git_commit_lookup(&commit, source, &id) < 0)
 			return err_git(e, E_REMOTE, "%s", ss->shown_url);
 		r = copy_commit(source, repo, &id, e);
-		if (git_commit_parentcount(commit) == 0)
+		if (!commit_parent(commit, &id))
 			break;
-		id = *git_commit_parent_id(commit, 0);
 	}
 	return r;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "store/server/contents.h"
 #include "store/server/fetch.h"
@@ -29,21 +30,36 @@ struct server {
 	bool started;	/* libgit2 is */
 };
 
+#define ROOM_MIN ((uint64_t)4 << 20) /* bytes; with fewer the disk counts as full */
+
+/* Nobody else is there to tell, and nothing can be done but to end. */
+static void end_with(enum store_fault fault, const char *text)
+{
+	unsigned char frame[FRAME_HEAD + 1 + 128];
+	size_t n = strlen(text);
+
+	frame_head(frame, FRAME_ERROR, 1 + n);
+	frame[FRAME_HEAD] = (unsigned char)fault;
+	memcpy(frame + FRAME_HEAD + 1, text, n);
+	(void)!write(STORE_FD, frame, FRAME_HEAD + 1 + n);
+	_exit(1);
+}
+
 /*
- * libgit2 writes packs through a mapping of a sparse file: a full disk is SIGBUS, and
- * that never strikes in the middle of one of our own frames, which copy no mapping.
+ * libgit2 writes packs through a mapping of a sparse file: a full disk is SIGBUS.  So is
+ * a sector that cannot be read, of a pack; a store on others is the remedy.  It never
+ * strikes in the middle of one of our own frames, which copy no mapping.
  */
 static void on_bus_error(int sig)
 {
-	static const char text[] = "the disk that holds the store is full, or failing";
-	static unsigned char frame[FRAME_HEAD + 1 + sizeof(text) - 1];
+	struct statvfs fs;
 
 	(void)sig;
-	frame_head(frame, FRAME_ERROR, sizeof(frame) - FRAME_HEAD);
-	frame[FRAME_HEAD] = STORE_FAULT_SPACE;
-	memcpy(frame + FRAME_HEAD + 1, text, sizeof(text) - 1);
-	(void)!write(STORE_FD, frame, sizeof(frame)); /* nobody else to tell */
-	_exit(1);
+	if (statvfs(".", &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < ROOM_MIN)
+		end_with(STORE_FAULT_SPACE, "the disk that holds the store is full");
+	damage_set();
+	end_with(STORE_FAULT_LOCAL,
+		"the disk that holds the store is failing; the next fetch makes it anew");
 }
 
 /* libgit2 resolves paths from the root, so every directory above us must let us through.

@@ -10,6 +10,7 @@
 #define IDX_HEAD   8 /* magic and version */
 #define IDX_FANOUT (256 * 4)
 #define IDX_NAMES  (IDX_HEAD + IDX_FANOUT)
+#define IDX_TAIL   40	       /* checksums of the pack and of the index */
 #define IDX_LARGE  0x80000000u /* the offset is in the table of 8-byte ones */
 #define PACK_TAIL  20	       /* its checksum */
 
@@ -49,7 +50,7 @@ static bool is_index(struct pack_file *p)
 	p->n = be32(p->idx.data + IDX_NAMES - 4);
 	/* Names, checksums and offsets, and two checksums of the file. */
 	return p->n <= (p->idx.size - IDX_NAMES) / (OID_SIZE + 8) &&
-	       p->idx.size - IDX_NAMES - (size_t)p->n * (OID_SIZE + 8) >= 40;
+	       p->idx.size - IDX_NAMES - (size_t)p->n * (OID_SIZE + 8) >= IDX_TAIL;
 }
 
 bool pack_file_open(int dirfd, const char *idx_name, struct pack_file *ret)
@@ -59,7 +60,7 @@ bool pack_file_open(int dirfd, const char *idx_name, struct pack_file *ret)
 	struct pack_file p = { 0 };
 
 	if (map(dirfd, idx_name, &p.idx) && is_index(&p) && map(dirfd, name, &p.pack) &&
-		p.pack.size > PACK_HEAD + PACK_TAIL) {
+		p.pack.size >= PACK_HEAD + PACK_TAIL) {
 		p.pack.size -= PACK_TAIL;
 		*ret = p;
 		return true;
@@ -83,11 +84,21 @@ const unsigned char *pack_file_id(const struct pack_file *p, uint32_t at)
 
 bool pack_file_offset(const struct pack_file *p, uint32_t at, size_t *ret)
 {
-	uint32_t offset = be32(
-		p->idx.data + IDX_NAMES + (size_t)p->n * (OID_SIZE + 4) + (size_t)at * 4);
+	const unsigned char *offsets =
+		p->idx.data + IDX_NAMES + (size_t)p->n * (OID_SIZE + 4);
+	const unsigned char *large = offsets + (size_t)p->n * 4;
+	size_t n_large = (p->idx.size - (size_t)(large - p->idx.data) - IDX_TAIL) / 8;
+	uint32_t offset = be32(offsets + (size_t)at * 4);
 
 	*ret = offset;
-	return !(offset & IDX_LARGE); /* packs over 2 GiB: libgit2's */
+	if (!(offset & IDX_LARGE))
+		return true;
+	offset &= ~IDX_LARGE;
+	if (offset >= n_large)
+		return false;
+	large += (size_t)offset * 8;
+	*ret = (size_t)be32(large) << 32 | be32(large + 4);
+	return true;
 }
 
 bool pack_file_find(const struct pack_file *p, const unsigned char *id, size_t *ret)

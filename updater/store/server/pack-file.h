@@ -32,7 +32,8 @@ struct pack_file {
 bool pack_file_open(int dirfd, const char *idx_name, struct pack_file *ret);
 void pack_file_close(struct pack_file *p);
 
-/* Object `at` (below n) in the order of ids: its id, its place; false: over 2 GiB. */
+/* Object `at` (below n) in the order of ids: its id, its place; false: out of
+ * order. */
 const unsigned char *pack_file_id(const struct pack_file *p, uint32_t at);
 bool pack_file_offset(const struct pack_file *p, uint32_t at, size_t *ret);
 

@@ -133,7 +133,7 @@ static size_t read_chain(
 				return 0;
 			start -= distance;
 		} else if (type == PACK_REF_DELTA) {
-			if (at > pack->pack.size - GIT_OID_RAWSZ ||
+			if (pack->pack.size - at < GIT_OID_RAWSZ ||
 				!pack_file_find(pack, pack->pack.data + at, &start))
 				return 0;
 			at += GIT_OID_RAWSZ;

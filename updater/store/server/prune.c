@@ -2,9 +2,11 @@
 /* Letting go: see prune.h. */
 #include "store/server/prune.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/io.h"
 #include "base/text.h"
@@ -24,6 +26,7 @@ struct pruning {
 	struct session *ss;
 	git_odb *odb;
 	struct oidset live;
+	bool changed; /* packs are others than they were */
 };
 
 /* --- when ------------------------------------------------------------------------- */
@@ -158,37 +161,72 @@ static void choose_loose(const struct pruning *p, const struct gather *g,
 	}
 }
 
-/* True: *ret_live is what is needed now; packs may be others. */
-static bool rewrite(
-	struct pruning *p, const struct loose *loose, uint64_t bytes, uint64_t *ret_live)
+/* That what is held stays let go of after a power cut, when its objects are gone. */
+static bool sync_refs(void)
 {
-	struct gather g = {
-		.wanted = is_wanted, .whole = read_whole, .tick = tick, .ctx = p
-	};
-	autoloose needed = { 0 };
-	bool done = gather_open(&g, SIZE_MAX) && !g.unreadable;
+	static const char *const dirs[] = { REF_HELD, REF_CHANNELS, REF_TAGS };
 
-	if (done) {
-		choose_loose(p, &g, loose, &needed);
-		g.loose = needed.ids;
-		g.n_loose = needed.n;
-		done = gather_survey(&g);
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		autofree char *path = xasprintf(GIT_DIR "/%s", dirs[i]);
+		autofd fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd < 0 ? errno != ENOENT : io_sync(fd, NULL) < 0)
+			return false;
 	}
-	*ret_live = g.bytes + (needed.n == loose->n ? loose->bytes : 0);
-	if (done && is_too_large(bytes, *ret_live)) {
-		done = gather_has_room(&g, *ret_live + *ret_live / SPARE) &&
-		       gather_write(&g);
-		if (done)
-			loose_remove(loose);
-		*ret_live = size_of_packs();
-	}
-	gather_close(&g);
-	return done;
+	return true;
 }
 
-void prune(struct session *ss)
+/* As far as there is room: what that frees makes room for more, the next time. */
+static bool rewrite_some(struct gather *g)
+{
+	g->n_loose = 0;
+	gather_fit(g);
+	return g->n > 0 && gather_survey(g) && g->n_records > 0 && gather_write(g);
+}
+
+/* All that is needed into one pack, unless little else is there.  False: not done. */
+static bool rewrite(struct pruning *p, struct gather *g, const struct loose *loose,
+	uint64_t bytes, uint64_t *ret_live)
+{
+	autoloose needed = { 0 };
+
+	choose_loose(p, g, loose, &needed);
+	g->loose = needed.ids;
+	g->n_loose = needed.n;
+	if (!gather_survey(g))
+		return false;
+	*ret_live = g->bytes + (needed.n == loose->n ? loose->bytes : 0);
+	if (!is_too_large(bytes, *ret_live))
+		return true;
+	if (!sync_refs())
+		return false;
+	p->changed = gather_remove_dead(g);
+	if (!gather_has_room(g, *ret_live + *ret_live / SPARE)) {
+		p->changed |= rewrite_some(g);
+		return false;
+	}
+	if (!gather_write(g))
+		return false;
+	p->changed = true;
+	loose_remove(loose);
+	*ret_live = size_of_packs();
+	return true;
+}
+
+bool prune_is_short(void)
+{
+	struct statvfs fs;
+
+	return statvfs(GIT_DIR, &fs) == 0 &&
+	       (uint64_t)fs.f_bavail * fs.f_frsize < size_of_packs();
+}
+
+bool prune(struct session *ss)
 {
 	struct pruning p = { .ss = ss };
+	struct gather g = {
+		.wanted = is_wanted, .whole = read_whole, .tick = tick, .ctx = &p
+	};
 	autogit(git_odb) odb = NULL;
 	autoloose loose = { 0 };
 	autoheld held = { 0 };
@@ -198,20 +236,27 @@ void prune(struct session *ss)
 	int r;
 
 	if (repository_open(ss, &ignored) < 0 || !held_is_shallow(ss->repo))
-		return;
+		return false;
 	held_read(ss->repo, &held);
 	loose_list(&loose);
 	bytes = size_of_packs() + loose.bytes;
 	if (!is_due(bytes, &held) || git_repository_odb(&odb, ss->repo) < 0)
-		return;
+		return false;
 	p.odb = odb;
 	r = live_collect(ss, &held, &p.live, &ignored);
+	if (r == 0 && gather_open(&g, SIZE_MAX)) {
+		if (g.unreadable)
+			r = E_REMOTE;
+		else if (rewrite(&p, &g, &loose, bytes, &live))
+			write_note(live, &held);
+		gather_close(&g);
+	}
 	if (r == E_REMOTE)
 		damage_set();
-	if (r == 0 && rewrite(&p, &loose, bytes, &live)) {
-		write_note(live, &held);
+	if (p.changed) {
 		git_repository_free(ss->repo);
 		ss->repo = NULL;
 	}
 	oidset_release(&p.live);
+	return p.changed;
 }

@@ -10,10 +10,14 @@
 #include "store/server/session.h"
 
 /*
- * Under the fetch lock, after held_update.  Best effort: what cannot be read, or does not
- * fit on the disk twice, stays for the next fetch to see to.  ss->repo is opened anew
- * where that is needed.
+ * Under the fetch lock, after held_update.  Best effort: what does not fit on the disk
+ * twice stays for a later fetch, except packs that nothing is needed of; what cannot be
+ * read makes the next fetch begin anew.  ss->repo is opened anew where that is needed.
+ * True: there is more room now.
  */
-void prune(struct session *ss);
+bool prune(struct session *ss);
+
+/* Is there less room than the packs take, too little for another set of them? */
+bool prune_is_short(void);
 
 #endif
