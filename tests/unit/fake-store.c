@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/digest.h"
@@ -206,6 +207,47 @@ static void answer(const struct want_head *wants, size_t n)
 	}
 }
 
+static void need_base(uint32_t place, unsigned char what, uint32_t size)
+{
+	unsigned char payload[4 + DIGEST_SIZE + 4] = { 0 };
+
+	le32_put(payload, place);
+	payload[4] = what;
+	le32_put(payload + 4 + DIGEST_SIZE, size);
+	say(FRAME_NEED_BASE, (struct bytes){ payload, sizeof(payload) });
+}
+
+/* BASE, and what lies at `place`. */
+static void expect_base(unsigned char there, size_t place, unsigned char what)
+{
+	const unsigned char *memory =
+		mmap(NULL, BASE_MAX, PROT_READ, MAP_SHARED, BASE_FD, 0);
+	struct frame f = hear();
+
+	if (f.type != FRAME_BASE || f.payload.size != 1 || f.payload.data[0] != there ||
+		memory == MAP_FAILED || (there && memory[place] != what))
+		abort();
+	(void)munmap((void *)(uintptr_t)memory, BASE_MAX);
+}
+
+/* Many at once: answers come in their order. */
+static void ask_for_bases(void)
+{
+	if (is("bases-beyond"))
+		need_base(1, 7, BASE_MAX);
+	if (is("bases-none"))
+		say(FRAME_NEED_BASE, text("????"));
+	if (is("bases-too-many"))
+		for (unsigned i = 0; i <= BASES_MAX; i++)
+			need_base(0, 'w', 1); /* the receiver takes its time with it */
+	need_base(0, 1, BASE_MAX);
+	expect_base(1, BASE_MAX - 1, 1);
+	for (unsigned char i = 0; i < BASES_MAX; i++)
+		need_base(1000u * i, i, 1000);
+	for (unsigned char i = 0; i < BASES_MAX; i++)
+		expect_base(i % 5 != 0, 1000u * i, i);
+}
+
 /* `first` is the first WANT of a batch. */
 static void on_wants(const struct frame *first)
 {
@@ -221,6 +263,8 @@ static void on_wants(const struct frame *first)
 	}
 	if (f.type != FRAME_WANT_END)
 		abort();
+	if (strncmp(script, "bases", 5) == 0)
+		ask_for_bases();
 	answer(wants, n);
 }
 

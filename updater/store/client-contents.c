@@ -8,11 +8,11 @@
 #include "store/client-internal.h"
 
 #include "base/text.h"
+#include "store/client-bases.h"
 
 #define REASON_SHOWN_MAX 200 /* bytes of what the store says */
 #define PATH_SHOWN_MAX	 150 /* each may become four */
 #define PATH_SENT_MAX	 (FRAME_MAX - WANT_HEAD)
-#define BASE_ITEM	 (DIGEST_SIZE + 4) /* of NEED_BASE */
 
 struct pending {
 	uint32_t id;
@@ -33,6 +33,7 @@ struct stream {
 	const struct contents *c;
 	struct batch batches[2];
 	struct batch *current; /* the one that is being answered */
+	struct bases *bases;   /* NULL until one is asked for */
 	bool exhausted;	       /* `next` has said so */
 	uint32_t room;	       /* WANTs at a time */
 	bool paths;	       /* … with their paths */
@@ -150,6 +151,8 @@ static int take_content(struct stream *st, const struct frame *content, struct e
 			return client_refuse(st->s, &f, e);
 		left -= f.payload.size;
 		r = c->data(c->ctx, f.payload, e);
+		if (r == 0)
+			r = bases_answer(st->bases, e);
 	}
 	return r < 0 ? r : c->end(c->ctx, e);
 }
@@ -167,33 +170,11 @@ static int take_missing(struct stream *st, const struct frame *f, struct error *
 		(struct bytes){ f->payload.data + 4, f->payload.size - 4 }, e);
 }
 
-/* Put the bases the store asks for into the shared memory, if the caller has them. */
-static int take_need_base(struct stream *st, const struct frame *f, struct error *e)
+static int need_base(struct stream *st, const struct frame *f, struct error *e)
 {
-	unsigned char there = 0;
-	uint64_t size = 0;
-	int r = 0;
+	int r = st->bases ? 0 : bases_new(st->s, st->c, &st->bases, e);
 
-	if (f->payload.size == 0 || f->payload.size % BASE_ITEM != 0 || !st->s->base)
-		return client_refuse(st->s, f, e);
-	for (size_t at = 0; at < f->payload.size; at += BASE_ITEM)
-		size += le32_get(f->payload.data + at + DIGEST_SIZE);
-	if (size > BASE_MAX)
-		return client_refuse(st->s, f, e);
-	r = st->c->base ? 1 : 0;
-	for (size_t at = 0, done = 0; r == 1 && at < f->payload.size; at += BASE_ITEM) {
-		uint32_t n = le32_get(f->payload.data + at + DIGEST_SIZE);
-		struct digest d;
-
-		memcpy(d.b, f->payload.data + at, DIGEST_SIZE);
-		r = st->c->base(st->c->ctx, &d, n, st->s->base + done, e);
-		done += n;
-	}
-	if (r < 0)
-		return r;
-	there = r == 1;
-	return client_ask(
-		st->s, FRAME_BASE, (struct bytes){ &there, 1 }, (struct bytes){ 0 }, e);
+	return r < 0 ? r : bases_ask(st->bases, f, e);
 }
 
 /* Read the answer to the current batch up to its DONE. */
@@ -210,7 +191,7 @@ static int take_batch(struct stream *st, struct error *e)
 		else if (f.type == FRAME_MISSING)
 			r = take_missing(st, &f, e);
 		else if (f.type == FRAME_NEED_BASE)
-			r = take_need_base(st, &f, e);
+			r = need_base(st, &f, e);
 		else if (f.type == FRAME_DONE && st->current->left == 0)
 			return 0;
 		else
@@ -268,6 +249,7 @@ int store_contents(struct store *s, const struct oid *commit, const struct conte
 
 	*st = (struct stream){ .s = s, .commit = commit, .c = c, .current = st->batches };
 	r = stream_all(st, e);
+	bases_free(st->bases);
 	free(st->batches[0].wants);
 	free(st->batches[1].wants);
 	free(st);

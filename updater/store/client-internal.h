@@ -19,6 +19,10 @@ struct store {
 	uint64_t seen[3];	/* numbers of the last PROGRESS */
 	bool is_fetch;
 	unsigned char *base; /* BASE_MAX bytes the store can read */
+	/* Something is done that this thread has to see to: -1, or readable then. */
+	int wake_fd;
+	int (*wake)(void *ctx, struct error *e);
+	void *wake_ctx;
 };
 
 /* Queue a request and send what the socket takes. */

@@ -118,10 +118,11 @@ static int await_input(struct store *s, struct error *e)
 {
 	for (;;) {
 		bool sending = s->out_done < s->out.size;
-		struct pollfd pfd[2] = {
+		struct pollfd pfd[3] = {
 			{ .fd = s->process.fd,
 				.events = (short)(POLLIN | (sending ? POLLOUT : 0)) },
 			{ .fd = s->process.err_fd, .events = POLLIN },
+			{ .fd = s->wake_fd, .events = POLLIN },
 		};
 		int wait_ms = TICK_MS;
 		int r = check_stop(s, e);
@@ -135,10 +136,13 @@ static int await_input(struct store *s, struct error *e)
 				return stalled(s, e);
 			wait_ms = left < TICK_MS ? (int)left : TICK_MS;
 		}
-		if (poll(pfd, 2, wait_ms) < 0 && errno != EINTR)
+		if (poll(pfd, 3, wait_ms) < 0 && errno != EINTR)
 			return err_sys(e, "poll");
 		if (pfd[1].revents)
 			process_drain(&s->process);
+		r = pfd[2].revents ? s->wake(s->wake_ctx, e) : 0;
+		if (r < 0)
+			return r;
 		if (pfd[0].revents & POLLOUT)
 			flush(s);
 		if (pfd[0].revents & (POLLIN | POLLHUP | POLLERR))
@@ -300,6 +304,7 @@ int store_open(const struct store_options *o, struct store **ret, struct error *
 
 	s->process.fd = -1;
 	s->process.err_fd = -1;
+	s->wake_fd = -1;
 	s->progress = o->progress;
 	s->stall_timeout_ms = o->stall_timeout_ms;
 	s->url = xstrdup("the store process");
@@ -323,7 +328,7 @@ void store_close(struct store *s)
 	process_end(&s->process, CLOSE_GRACE_MS, NULL);
 	frame_reader_release(&s->in);
 	if (s->base)
-		(void)munmap(s->base, BASE_MAX); /* cannot fail for what was mapped */
+		(void)munmap(s->base, BASE_MAX); /* our own mapping */
 	if (s->out.cap)
 		sodium_memzero(s->out.data, s->out.cap);
 	buf_release(&s->out);

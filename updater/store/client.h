@@ -108,7 +108,8 @@ struct contents {
 	/* The path of a want, for messages: appended to `ret`. */
 	void (*name)(void *ctx, uint32_t id, struct buf *ret);
 	/* Put contents that are here already into `into`, checked: 1, 0 they are not, or
-	 * an error.  NULL: there are none. */
+	 * an error.  NULL: there are none.  Called by another thread, beside the others.
+	 */
 	int (*base)(void *ctx, const struct digest *digest, uint32_t size,
 		unsigned char *into, struct error *e);
 	void *ctx;

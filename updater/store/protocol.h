@@ -33,7 +33,9 @@
  *
  * NEED_BASE: the store asks for contents that a slot may have, by digest.  Root puts
  * them, one behind the other, into the memory behind descriptor BASE_FD (BASE_MAX bytes,
- * which the store can only read) and answers BASE at once, before anything else.
+ * which the store can only read), from the place on that the store names, and answers
+ * BASE.  At most BASES_MAX such questions wait for their answers, which come in order;
+ * other things go on meanwhile.
  */
 #ifndef STORE_PROTOCOL_H
 #define STORE_PROTOCOL_H
@@ -49,6 +51,7 @@
 #define STORE_FD	 3
 #define BASE_FD		 4
 #define BASE_MAX	 (16u << 20)
+#define BASES_MAX	 64 /* questions for bases at a time */
 
 enum frame_type {
 	/* root -> store */
@@ -72,7 +75,7 @@ enum frame_type {
 	FRAME_CONTENT,	 /* u32 id, u64 size; then DATA frames that add up to size */
 	FRAME_MISSING,	 /* u32 id, text */
 	FRAME_PROGRESS,	 /* u64 done bytes, u64 done objects, u64 total objects */
-	FRAME_NEED_BASE, /* 1*( 32 bytes digest, u32 size ) */
+	FRAME_NEED_BASE, /* u32 place 1*( 32 bytes digest, u32 size ) */
 	FRAME_DONE,
 	FRAME_ERROR,	/* u8 enum store_fault, text */
 	FRAME_ROOM,	/* u32 WANTs, u8 with their paths */

@@ -95,12 +95,11 @@ int session_next(struct session *ss, struct frame *ret, struct error *e)
 	}
 }
 
-int session_base(struct session *ss, size_t size, struct bytes *ret, struct error *e)
+int session_base(
+	struct session *ss, size_t place, size_t size, struct bytes *ret, struct error *e)
 {
 	void *p;
 
-	if (size > BASE_MAX)
-		return err_set(e, E_INPUT, "a base of %zu bytes", size);
 	if (!ss->base.data) {
 		p = mmap(NULL, BASE_MAX, PROT_READ, MAP_SHARED, BASE_FD, 0);
 		if (p == MAP_FAILED)
@@ -108,7 +107,7 @@ int session_base(struct session *ss, size_t size, struct bytes *ret, struct erro
 				e, E_SYSTEM, "memory for bases: %s", strerror(errno));
 		ss->base = (struct bytes){ p, BASE_MAX };
 	}
-	*ret = (struct bytes){ ss->base.data, size };
+	*ret = (struct bytes){ ss->base.data + place, size };
 	return 0;
 }
 

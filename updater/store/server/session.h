@@ -71,8 +71,9 @@ int reply_content(
 /* The next frame root sends: 1; 0 it has closed. */
 int session_next(struct session *ss, struct frame *ret, struct error *e);
 
-/* The first `size` bytes of what root put into the shared memory. */
-int session_base(struct session *ss, size_t size, struct bytes *ret, struct error *e);
+/* `size` bytes from `place` on of the memory that root puts bases into. */
+int session_base(struct session *ss, size_t place, size_t size, struct bytes *ret,
+	struct error *e);
 
 /* ERROR; the code of `e` becomes an enum store_fault. */
 int reply_error(const struct session *ss, const struct error *e);

@@ -5,7 +5,7 @@
  * nothing is wanted.  What the chosen stream does not give (a base that a slot has lost,
  * contents it takes for granted) comes from the full one.
  */
-#include "store/server/streams-internal.h"
+#include "store/server/bases.h"
 
 #include "store/server/kept.h"
 
@@ -74,7 +74,7 @@ static bool asks_for(
 	       a->size == c->size;
 }
 
-static bool is_wanted(const struct streams *s, const struct stream_file *from,
+bool streams_wants(const struct streams *s, const struct stream_file *from,
 	const struct stream_frame *f)
 {
 	for (uint32_t i = 0; i < f->n_contents; i++) {
@@ -94,44 +94,6 @@ static size_t unanswered(const struct streams *s)
 	for (size_t i = 0; i < s->n_asked; i++)
 		n += !s->asked[i].answered;
 	return n;
-}
-
-/* --- a frame's bases -------------------------------------------------------------- */
-
-struct asking {
-	struct streams *s;
-	struct stream_file *from;
-};
-
-/* Root puts them into memory we share, or says that it cannot. */
-static int get_base(
-	void *ctx, const struct stream_frame *f, struct bytes *ret, struct error *e)
-{
-	struct asking *k = ctx;
-	autobuf list = { 0 };
-	struct frame answer;
-	size_t size = 0;
-	int r;
-
-	for (uint32_t i = 0; i < f->n_bases; i++) {
-		struct stream_content c = stream_frame_base(&k->from->index, f, i);
-		unsigned char n[4];
-
-		le32_put(n, c.size);
-		buf_add(&list, c.digest.b, DIGEST_SIZE);
-		buf_add(&list, n, sizeof(n));
-		size += c.size;
-	}
-	r = reply(k->s->ss, FRAME_NEED_BASE, buf_bytes(&list), e);
-	if (r == 0)
-		r = session_next(k->s->ss, &answer, e);
-	if (r < 0)
-		return r;
-	if (answer.type != FRAME_BASE || answer.payload.size != 1)
-		return err_set(e, E_USAGE, "no answer to NEED_BASE");
-	if (answer.payload.data[0] != 1)
-		return err_set(e, E_NOTFOUND, "a base that no slot has");
-	return session_base(k->s->ss, size, ret, e);
 }
 
 /* --- sending ---------------------------------------------------------------------- */
@@ -165,7 +127,7 @@ static uint64_t run_end(const struct streams *s, const struct stream_file *from,
 	for (; i < from->index.n_frames; i++) {
 		const struct stream_frame *f = &from->index.frames[i];
 
-		if (!is_wanted(s, from, f))
+		if (!streams_wants(s, from, f))
 			break;
 		end = f->offset + f->stored;
 	}
@@ -173,10 +135,9 @@ static uint64_t run_end(const struct streams *s, const struct stream_file *from,
 }
 
 static int send_frame(struct streams *s, struct stream_file *from,
-	const struct stream_frame *f, uint64_t end, struct error *e)
+	const struct stream_frame *f, uint64_t end, struct ahead *ahead, struct error *e)
 {
-	struct asking k = { s, from };
-	const struct stream_base base = { get_base, &k };
+	const struct stream_base base = { ahead_base, ahead };
 	autofree unsigned char *data = xmalloc(f->length);
 	int r = stream_file_frame(from, f, end, &base, data, e);
 
@@ -188,19 +149,20 @@ static int send_frame(struct streams *s, struct stream_file *from,
 
 static int send_from(struct streams *s, struct stream_file *from, struct error *e)
 {
+	struct ahead ahead = { .s = s, .from = from };
 	uint64_t end = 0;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < from->index.n_frames; i++) {
 		const struct stream_frame *f = &from->index.frames[i];
 
-		if (!is_wanted(s, from, f))
+		if (!streams_wants(s, from, f))
 			continue;
 		if (f->offset >= end)
 			end = run_end(s, from, i);
-		r = send_frame(s, from, f, end, e);
+		r = send_frame(s, from, f, end, &ahead, e);
 	}
-	return r;
+	return ahead_end(&ahead, r, e);
 }
 
 static int send_missing(struct streams *s, struct error *e)
@@ -252,7 +214,7 @@ static uint64_t add_up(struct streams *s, const struct stream_file *from)
 	for (size_t i = 0; i < from->index.n_frames; i++) {
 		const struct stream_frame *f = &from->index.frames[i];
 
-		if (!is_wanted(s, from, f))
+		if (!streams_wants(s, from, f))
 			continue;
 		bytes += f->stored;
 		for (uint32_t k = 0; k < f->n_contents; k++) {

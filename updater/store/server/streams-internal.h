@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What streams.c and stream-send.c share. */
+/* What streams.c, stream-send.c and bases.c share. */
 #ifndef SERVER_STREAMS_INTERNAL_H
 #define SERVER_STREAMS_INTERNAL_H
 
@@ -43,6 +43,9 @@ int streams_open_full(struct streams *s, const struct oid *id, struct error *e);
 int streams_lock(struct streams *s, struct error *e);
 /* Commits and manifest of the release are kept when it returns 0. */
 int streams_keep(struct streams *s, const struct oid *id, struct error *e);
+/* Is one of the frame's contents asked for, and not yet answered? */
+bool streams_wants(const struct streams *s, const struct stream_file *from,
+	const struct stream_frame *f);
 /* Download the chosen stream to `id` for later, if it is one that is read as a whole. */
 int streams_ahead(struct streams *s, const struct oid *id, struct error *e);
 
