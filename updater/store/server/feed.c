@@ -92,16 +92,6 @@ void feed_release(struct feed *f)
 	*f = (struct feed){ 0 };
 }
 
-static int on_index(const git_indexer_progress *stats, void *payload)
-{
-	struct session *ss = payload;
-	struct error gone;
-
-	ss->done[1] = (uint64_t)stats->indexed_objects + stats->indexed_deltas;
-	ss->done[2] = (uint64_t)stats->total_objects + stats->total_deltas;
-	return reply_progress(ss, &gone) < 0 ? GIT_EUSER : 0;
-}
-
 static int stream_pack(
 	struct feed *f, int fd, git_odb_writepack *out, const char *path, struct error *e)
 {
@@ -138,7 +128,7 @@ static int take_pack(struct feed *f, struct feed_pack *p, struct error *e)
 	if (fd < 0)
 		return err_set(e, E_REMOTE, "%s: %s", path, strerror(errno));
 	p->taken = true;
-	if (git_odb_write_pack(&out, f->ours, on_index, f->ss) < 0)
+	if (git_odb_write_pack(&out, f->ours, reply_indexed, f->ss) < 0)
 		return err_git(e, E_SYSTEM, "store");
 	r = stream_pack(f, fd, out, path, e);
 	out->free(out);

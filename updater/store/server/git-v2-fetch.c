@@ -141,16 +141,6 @@ static int read_sections(struct fetching *t, struct error *e)
 
 /* --- the pack --------------------------------------------------------------------- */
 
-static int on_index(const git_indexer_progress *stats, void *payload)
-{
-	struct session *ss = payload;
-	struct error gone;
-
-	ss->done[1] = (uint64_t)stats->indexed_objects + stats->indexed_deltas;
-	ss->done[2] = (uint64_t)stats->total_objects + stats->total_deltas;
-	return reply_progress(ss, &gone) < 0 ? GIT_EUSER : 0;
-}
-
 /* Messages are for people who wait at a terminal; an empty line is a sign of life. */
 static int take_noise(struct fetching *t, size_t size, struct error *e)
 {
@@ -254,7 +244,7 @@ int git_v2_fetch(struct git_v2 *g, git_repository *repo, const struct git_v2_fet
 	if (r < 0)
 		return r;
 	if (git_repository_odb(&odb, repo) < 0 ||
-		git_odb_write_pack(&t.out, odb, on_index, g->ss) < 0)
+		git_odb_write_pack(&t.out, odb, reply_indexed, g->ss) < 0)
 		return err_git(e, E_SYSTEM, "store");
 	print_command(g, f, &command);
 	git_v2_ask(g, &command);

@@ -31,25 +31,6 @@ void held_release(struct held *h)
 	*h = (struct held){ 0 };
 }
 
-/* Calls `each` for all refs that match; refs it removes do not disturb it. */
-static void each_ref(git_repository *repo, const char *glob,
-	void (*each)(void *ctx, git_repository *repo, const git_reference *ref),
-	void *ctx)
-{
-	autogit(git_reference_iterator) it = NULL;
-
-	if (git_reference_iterator_glob_new(&it, repo, glob) < 0)
-		return;
-	for (;;) {
-		autogit(git_reference) ref = NULL;
-
-		if (git_reference_next(&ref, it) != 0)
-			return;
-		if (git_reference_target(ref))
-			each(ctx, repo, ref);
-	}
-}
-
 static void read_one(void *ctx, git_repository *repo, const git_reference *ref)
 {
 	autogit(git_odb) odb = NULL;

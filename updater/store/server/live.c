@@ -40,20 +40,10 @@ static int add_release(
 	return add_tree(ss, git_commit_tree_id(commit), DEPTH_MAX, ret, e);
 }
 
-static void add_tags(git_repository *repo, struct oidset *ret)
+static void add_tag(void *ctx, git_repository *repo, const git_reference *ref)
 {
-	autogit(git_reference_iterator) it = NULL;
-
-	if (git_reference_iterator_glob_new(&it, repo, REF_TAGS "*") < 0)
-		return;
-	for (;;) {
-		autogit(git_reference) ref = NULL;
-
-		if (git_reference_next(&ref, it) != 0)
-			return;
-		if (git_reference_target(ref))
-			(void)oidset_add(ret, git_reference_target(ref));
-	}
+	(void)repo;
+	(void)oidset_add(ctx, git_reference_target(ref));
 }
 
 int live_collect(
@@ -69,6 +59,6 @@ int live_collect(
 	commits_list(ss->repo, NULL, COMMITS_KEPT, &commits);
 	for (size_t i = 0; i < commits.n; i++)
 		(void)oidset_add(ret, &commits.ids[i]);
-	add_tags(ss->repo, ret);
+	each_ref(ss->repo, REF_TAGS "*", add_tag, ret);
 	return 0;
 }

@@ -98,12 +98,9 @@ static int on_sideband(const char *text, int size, void *payload)
 static int on_transfer(const git_indexer_progress *stats, void *payload)
 {
 	struct visit *v = payload;
-	struct error gone;
 
 	v->ss->done[0] = v->sideband + stats->received_bytes;
-	v->ss->done[1] = (uint64_t)stats->indexed_objects + stats->indexed_deltas;
-	v->ss->done[2] = (uint64_t)stats->total_objects + stats->total_deltas;
-	return reply_progress(v->ss, &gone) < 0 ? GIT_EUSER : 0;
+	return reply_indexed(stats, v->ss);
 }
 
 /* libgit2 itself compares host keys with $HOME/.ssh/known_hosts. */

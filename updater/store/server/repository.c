@@ -192,6 +192,24 @@ int ref_write(git_repository *repo, const char *name, const git_oid *id, struct 
 	return 0;
 }
 
+void each_ref(git_repository *repo, const char *glob,
+	void (*each)(void *ctx, git_repository *repo, const git_reference *ref),
+	void *ctx)
+{
+	autogit(git_reference_iterator) it = NULL;
+
+	if (git_reference_iterator_glob_new(&it, repo, glob) < 0)
+		return;
+	for (;;) {
+		autogit(git_reference) ref = NULL;
+
+		if (git_reference_next(&ref, it) != 0)
+			return;
+		if (git_reference_target(ref))
+			each(ctx, repo, ref);
+	}
+}
+
 void damage_set(void)
 {
 	autofd fd = open(DAMAGE_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

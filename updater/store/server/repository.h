@@ -37,6 +37,11 @@ int channel_ref(const char *prefix, const char *channel, char **ret, struct erro
 int ref_read(git_repository *repo, const char *name, git_oid *ret, struct error *e);
 int ref_write(git_repository *repo, const char *name, const git_oid *id, struct error *e);
 
+/* Calls `each` for all refs that match; it may remove them. */
+void each_ref(git_repository *repo, const char *glob,
+	void (*each)(void *ctx, git_repository *repo, const git_reference *ref),
+	void *ctx);
+
 /* The mark that objects are missing or unreadable. */
 void damage_set(void);
 bool damage_is_set(void);

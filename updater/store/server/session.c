@@ -39,6 +39,16 @@ int reply_progress(struct session *ss, struct error *e)
 	return reply(ss, FRAME_PROGRESS, (struct bytes){ payload, sizeof(payload) }, e);
 }
 
+int reply_indexed(const git_indexer_progress *stats, void *payload)
+{
+	struct session *ss = payload;
+	struct error gone;
+
+	ss->done[1] = (uint64_t)stats->indexed_objects + stats->indexed_deltas;
+	ss->done[2] = (uint64_t)stats->total_objects + stats->total_deltas;
+	return reply_progress(ss, &gone) < 0 ? GIT_EUSER : 0;
+}
+
 int announce(struct session *ss, struct error *e)
 {
 	ss->done[0] = 1;

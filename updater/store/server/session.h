@@ -59,6 +59,8 @@ int reply(const struct session *ss, enum frame_type type, struct bytes payload,
 	struct error *e);
 /* PROGRESS with ss->done, at most ten times a second. */
 int reply_progress(struct session *ss, struct error *e);
+/* PROGRESS of a pack that is indexed: libgit2's callback, with a struct session. */
+int reply_indexed(const git_indexer_progress *stats, void *payload);
 /* Something new is coming: root may have use for the time until its first bytes do. */
 int announce(struct session *ss, struct error *e);
 /* DATA frames, the first one behind `head` (may be empty) in a single write. */
