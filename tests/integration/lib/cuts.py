@@ -93,6 +93,13 @@ def serve():
         threading.Thread(target=pump_down, args=(server, client), daemon=True).start()
 
 
+def unread():
+    """Bytes from us that COMMAND has not yet taken from its kernel (proc_net_tcp(5))."""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        sockets = [line.split() for line in f][1:]
+    return sum(int(s[4].split(":")[1], 16) for s in sockets if s[2].endswith(":%04X" % port))
+
+
 def run():
     """Once; None: it was killed."""
     global runs
@@ -101,7 +108,12 @@ def run():
     p = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     while p.poll() is None:
         if dead.wait(0.02):
-            time.sleep(0.2)  # what was sent has arrived, as long before a power cut
+            # What was sent has arrived, as long before a power cut.
+            for _ in range(500):
+                if unread() == 0:
+                    break
+                time.sleep(0.01)
+            time.sleep(0.2)
             os.killpg(p.pid, signal.SIGKILL)
             p.wait()
             return None
