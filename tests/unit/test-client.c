@@ -404,6 +404,11 @@ Test(client, log_is_bounded_and_may_be_left_early)
 	store_close(take_ptr(&s));
 	s = start("long-log");
 	cr_assert_eq(store_log(s, "stable", 3, each_commit, &left, &e), E_REMOTE);
+	store_close(take_ptr(&s));
+	s = start("long-log");
+	left = 2;
+	cr_assert_eq(store_log(s, "stable", 3, each_commit, &left, &e), E_NOTHING);
+	cr_assert(says(&e, "enough"));
 }
 
 static int get_manifest(const char *script, uint64_t size, struct error *e)

@@ -471,8 +471,10 @@ int store_log(struct store *s, const char *channel, uint32_t max,
 		if (r < 0 || f.type == FRAME_DONE)
 			break;
 		if (f.type != FRAME_COMMIT || f.payload.size > FRAME_COMMIT_MAX ||
-			n++ == max)
-			return client_refuse(s, &f, told < 0 ? NULL : e);
+			n++ == max) {
+			r = client_refuse(s, &f, told < 0 ? NULL : e);
+			break;
+		}
 		if (told == 0)
 			told = each(ctx, f.payload, e);
 	}
