@@ -262,11 +262,12 @@ static void print_ours(const struct env *env, struct buf *out)
 static const char *print_others(const struct env *env, struct buf *out)
 {
 	const char *p = env->others.data;
-	const char *end = p + env->others.size;
+	const char *end;
 	struct line line;
 
 	if (!env->others.size)
 		return NULL;
+	end = p + env->others.size;
 	for (; p < end && line_next(p, end, &line); p += line.size) {
 		if (out->size + line.size > SECTOR_SIZE - 2)
 			break;
@@ -320,7 +321,7 @@ static void env_save(struct env *env)
 static void set_arguments(struct env *env, const char *name, const char *arguments)
 {
 	const char *p = env->arguments.data;
-	const char *end = p + env->arguments.size;
+	const char *end = p ? p + env->arguments.size : NULL;
 	struct buf lines = { 0 };
 	struct line line;
 
