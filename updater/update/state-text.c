@@ -103,6 +103,7 @@ static void print(const struct state *s, size_t skip, bool unknown, struct buf *
 void state_print(const struct state *s, struct buf *out)
 {
 	char hex[DIGEST_HEX_MAX];
+	char padding[256];
 	struct digest digest;
 	bool unknown = true;
 
@@ -119,8 +120,12 @@ void state_print(const struct state *s, struct buf *out)
 	digest = digest_of(buf_bytes(out));
 	digest_hex(&digest, hex);
 	buf_addf(out, "digest %s\n", hex);
-	while (out->size < STATE_SIZE)
-		buf_add(out, "\n", 1);
+	memset(padding, '\n', sizeof(padding));
+	while (out->size < STATE_SIZE) {
+		size_t left = STATE_SIZE - out->size;
+
+		buf_add(out, padding, left < sizeof(padding) ? left : sizeof(padding));
+	}
 }
 
 /* --- parsing ---------------------------------------------------------------------- */
