@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration.  It is read only when it belongs to root: so does this. */
+#include "fuzz.h"
+#include "store/url.h"
+#include "update/config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *path;
+	static int fd;
+	struct config c;
+	struct error e = { 0 };
+	autobuf shown = { 0 };
+
+	if (!path)
+		path = memory_file(&fd);
+	memory_put(fd, (struct bytes){ data, size });
+	if (config_load(path, &c, &e) < 0) {
+		assert(e.code == E_INPUT && e.text[0] && !c.file && !c.url &&
+			!c.boot_keys);
+		return 0;
+	}
+	assert((c.url || c.stream) && c.product && c.hook && c.channel && c.state &&
+		c.boot_keys);
+	assert(c.slots[0].device && c.slots[1].device);
+	assert(strcmp(c.slots[0].bootname, c.slots[1].bootname) != 0);
+	assert(c.interval_s > 0 && c.trial_timeout_s > 0 && c.stall_timeout_ms > 0);
+	assert(c.hook_timeout_ms > 0 && c.check_timeout_ms > 0);
+	if (c.url)
+		url_print(c.url, &shown);
+	config_release(&c);
+	return 0;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signed commits.  The first byte chooses what the rest is:
+ *   0  allowed_signers, NUL, a commit: as on a device
+ *   1  a payload, which is signed here: what is signed is read as what is not
+ *   2  an armored signature
+ *   3  the same before it was armored
+ *   4  a slot's proof
+ */
+#include "../unit/signing.h"
+#include "fuzz.h"
+#include "trust/release.h"
+
+static struct signing_key key;
+static struct signers *signers;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	static const unsigned char seed[32] = "always the same";
+	autofree char *words = NULL;
+	autofree char *line = NULL;
+
+	(void)argc;
+	(void)argv;
+	assert(digest_init_once(NULL) == 0);
+	(void)crypto_sign_ed25519_seed_keypair(key.public, key.secret, seed);
+	words = signing_words(&key);
+	line = xasprintf("builder %s\n", words);
+	assert(signers_parse("signers", bytes_of(line), &signers, NULL) == 0);
+	return 0;
+}
+
+/* What was verified stands in the proof as it came. */
+static void check_proof(const struct release *r, struct bytes commit)
+{
+	struct bytes tags[RELEASE_TAGS_MAX];
+	autobuf proof = { 0 };
+	struct bytes got;
+	size_t n;
+
+	release_print_proof(r, &proof);
+	assert(release_split_proof(buf_bytes(&proof), &got, tags, &n, NULL) == 0);
+	assert(n == 0 && bytes_same(got, commit));
+	assert(bytes_same(release_commit(r), commit));
+}
+
+static void try_commit(struct bytes in)
+{
+	struct bytes text = take_part(&in);
+	autosigners s = NULL;
+	autorelease r = NULL;
+	struct error e = { 0 };
+
+	if (signers_parse("s", text, &s, &e) < 0)
+		return;
+	if (release_verify(in, NULL, 0, s, &r, &e) < 0) {
+		assert(!r && e.code == E_UNTRUSTED);
+		return;
+	}
+	check_proof(r, in);
+}
+
+/* `payload` with a gpgsig header in the place where git puts it; false: no such place. */
+static bool sign(struct bytes payload, struct buf *out)
+{
+	const char *p = (const char *)payload.data;
+	const char *end = payload.size ? memmem(p, payload.size, "\n\n", 2) : NULL;
+	autobuf armor = { 0 };
+
+	if (!end)
+		return false;
+	signing_armor(&key, payload, NULL, &armor);
+	buf_add(out, p, (size_t)(end - p) + 1);
+	buf_adds(out, "gpgsig");
+	for (char *line = armor.data; *line;) {
+		size_t n = strcspn(line, "\n") + 1;
+
+		buf_adds(out, " ");
+		buf_add(out, line, n);
+		line += n;
+	}
+	buf_add(out, end + 1, payload.size - (size_t)(end + 1 - p));
+	return true;
+}
+
+static void try_payload(struct bytes payload)
+{
+	struct release_info info;
+	autorelease r = NULL;
+	autobuf commit = { 0 };
+	struct error e = { 0 };
+	bool read = release_read_payload(payload, &info, &e) == 0;
+	bool verified;
+
+	if (!sign(payload, &commit))
+		return;
+	verified = release_verify(buf_bytes(&commit), NULL, 0, signers, &r, &e) == 0;
+	assert(verified == (read && info.valid_until == INT64_MAX &&
+				   commit.size <= RELEASE_COMMIT_MAX));
+	if (!verified)
+		return;
+	info.commit = release_info(r)->commit;
+	assert(info.serial == release_info(r)->serial &&
+		info.time == release_info(r)->time);
+	assert(digest_equal(&info.identity, &release_info(r)->identity));
+	assert(strcmp(info.version, release_info(r)->version) == 0);
+	assert(strcmp(release_principal(r), "builder") == 0);
+	check_proof(r, buf_bytes(&commit));
+}
+
+static void try_armor(struct bytes armor)
+{
+	struct sshkey got;
+	struct error e = { 0 };
+	char print[SSHKEY_FINGERPRINT_MAX];
+	int r = sshsig_verify(armor, bytes_of("message\n"), "git", &got, &e);
+
+	assert(r == 0 || r == E_INPUT || r == E_UNTRUSTED);
+	if (r == 0)
+		sshkey_fingerprint(&got, print);
+}
+
+static void try_proof(struct bytes proof)
+{
+	struct bytes tags[RELEASE_TAGS_MAX];
+	autobuf payload = { 0 };
+	autobuf armor = { 0 };
+	struct bytes commit;
+	size_t n;
+
+	if (release_split_proof(proof, &commit, tags, &n, NULL) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		assert(tags[i].data + tags[i].size <= proof.data + proof.size);
+	if (release_split_commit(commit, &payload, &armor, NULL) == 0)
+		try_payload(buf_bytes(&payload));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct bytes in = { data + 1, size - 1 };
+	autobuf armor = { 0 };
+
+	if (size == 0)
+		return 0;
+	switch (data[0] % 5) {
+	case 0:
+		try_commit(in);
+		break;
+	case 1:
+		try_payload(in);
+		break;
+	case 2:
+		try_armor(in);
+		break;
+	case 3:
+		signing_wrap(in, 70, &armor);
+		try_armor(buf_bytes(&armor));
+		break;
+	default:
+		try_proof(in);
+	}
+	return 0;
+}
