@@ -120,6 +120,8 @@ static void name(void *ctx, uint32_t id, struct buf *ret)
 {
 	(void)ctx;
 	buf_addf(ret, "want %u", id);
+	for (uint32_t i = 0; i < id; i++)
+		buf_adds(ret, "/some\nlong path");
 }
 
 static int base(void *ctx, const struct digest *digest, uint32_t size,
@@ -246,7 +248,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const options[] = { "url=https://me:secret@host/x", NULL };
-	struct store_options o = { .stall_timeout_ms = 60000 };
+	static const volatile sig_atomic_t stop = 0;
+	static const struct progress progress = { .stop = &stop };
+	struct store_options o = { .stall_timeout_ms = 60000, .progress = &progress };
 	autostore s = NULL;
 	struct error e;
 

@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct config c;
 	struct error e = { 0 };
 	autobuf shown = { 0 };
+	autofree char *local = NULL;
 
 	if (!path)
 		path = memory_file(&fd);
@@ -26,8 +27,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(strcmp(c.slots[0].bootname, c.slots[1].bootname) != 0);
 	assert(c.interval_s > 0 && c.trial_timeout_s > 0 && c.stall_timeout_ms > 0);
 	assert(c.hook_timeout_ms > 0 && c.check_timeout_ms > 0);
-	if (c.url)
+	if (c.url) {
 		url_print(c.url, &shown);
+		local = url_kind(c.url) == URL_LOCAL ? url_local_path(c.url) : NULL;
+		assert(!local || local[0] == '/');
+	}
 	config_release(&c);
 	return 0;
 }

@@ -9,6 +9,8 @@
 #include "fuzz.h"
 #include "store/frame.h"
 
+#define READER_SIZE ((size_t)4 * (FRAME_HEAD + FRAME_MAX))
+
 /* The frame at `in`, by the grammar in protocol.h: as frame_next. */
 static int cut(struct bytes *in, struct frame *ret)
 {
@@ -58,12 +60,31 @@ static int take_frames(struct frame_reader *r, struct bytes *in)
 	}
 }
 
+/* A frame that was read is sent, and read again. */
+static void send_again(struct frame_reader *r, const int pair[2], const struct frame *f)
+{
+	size_t half = f->payload.size / 2;
+	struct bytes a = { f->payload.data, half };
+	struct bytes b = { f->payload.data + half, f->payload.size - half };
+	autobuf put = { 0 };
+	struct frame got;
+	size_t n;
+
+	assert(frame_send(pair[1], f->type, a, b, NULL) == 0);
+	frame_put(&put, f->type, a, b);
+	r->start = r->end = 0;
+	assert(frame_fill(r, pair[0], &n, NULL) == 0 && n == put.size);
+	assert(memcmp(put.data, r->data, n) == 0 && frame_next(r, &got, NULL) == 1);
+	assert(got.type == f->type && bytes_same(got.payload, f->payload));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct frame_reader r;
 	static int pair[2];
 	struct bytes in = { data + 1, size - 1 };
 	struct bytes rest = in;
+	struct bytes all = in;
 	struct frame f;
 	size_t step;
 	int n = 0;
@@ -75,7 +96,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		frame_reader_init(&r);
 		assert(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
 	}
-	r.start = r.end = 0;
+	/* Some begin near the end of the reader's memory. */
+	r.start = r.end = data[0] % 3 ? 0 : READER_SIZE - 3;
+	if (r.start > 0 && in.size > 3) {
+		memcpy(r.data + r.start, in.data, 3);
+		r.end += 3;
+		in.data += 3;
+		in.size -= 3;
+	}
 	step = data[0] < 128 ? 1u + data[0] + in.size / 64 : in.size;
 	while (n == 0 && in.size > 0) {
 		size_t now = in.size < step ? in.size : step;
@@ -88,5 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		n = take_frames(&r, &rest);
 	}
 	assert(cut(&rest, &f) == n);
+	if (cut(&all, &f) == 1)
+		send_again(&r, pair, &f);
 	return 0;
 }

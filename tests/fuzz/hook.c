@@ -34,12 +34,15 @@ int subprocess_run(const struct subprocess *p, struct buf *ret_stdout,
 
 static void try_open(void)
 {
-	autofree char *key = xstrndup((const char *)input.data, input.size);
+	struct bytes part = take_part(&input);
+	autofree char *key = xstrndup((const char *)part.data, part.size);
+	autofree char *name = xstrndup((const char *)input.data, input.size);
 	const char *const keys[] = { key, "value", NULL };
 	struct hook h = { 0 };
 	struct error e;
 
-	if (hook_open("/usr/bin", "true", keys, 1000, &h, &e) < 0)
+	if (hook_open(*name ? "/" : "/usr/bin", *name ? name : "true", keys, 1000, &h,
+		    &e) < 0)
 		return;
 	assert(hook_key_valid(key) && strncmp(h.env[0], "OSUPDATE_", 9) == 0);
 	hook_release(&h);

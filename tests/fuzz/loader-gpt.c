@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A disk's partition tables: a byte, then the disk's image.  Checksums are made right
- * here, of the primary copy with bit 0 of that byte, of the backup with bit 1.
+ * here, of the primary copy with bit 0 of that byte, of the backup with bit 1; bit 2: the
+ * disk ends with the input; bits 3 to 5 choose the slots of the configuration.
  */
 #include <zlib.h>
 
@@ -40,6 +41,8 @@ static void make_right(unsigned char *disk, size_t lba)
 
 void loader_put(struct bytes input)
 {
+	static const char *const slots[] = { "A B", "A B", "A B", "A B", "B A  b-c",
+		"A A", "B", "A /" };
 	static unsigned char disk[DISK_SIZE];
 	unsigned char how = input.size ? input.data[0] : 0;
 	size_t n = input.size ? input.size - 1 : 0;
@@ -47,6 +50,7 @@ void loader_put(struct bytes input)
 	memset(disk, 0, sizeof(disk));
 	if (n > 0)
 		memcpy(disk, input.data + 1, n < DISK_SIZE ? n : DISK_SIZE);
+	assert(setenv("OSUPDATE_SLOTS", slots[how >> 3 & 7], 1) == 0);
 	if (how & 1)
 		make_right(disk, 1);
 	if (how & 2)

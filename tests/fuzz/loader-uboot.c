@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What libubootenv's tools print of U-Boot's environment, and take to change it. */
+/*
+ * What libubootenv's tools print of U-Boot's environment, and take to change it.  The
+ * first byte: 0 all goes well, 1 they fail, 2 the environment has the NUL in it.  Up to a
+ * NUL the environment, then a release's kernel arguments.
+ */
 #include "base/io.h"
 #include "base/subprocess.h"
 #include "loader.h"
@@ -9,6 +13,7 @@
 void fuzz_sync(void);
 
 static struct buf environment;
+static unsigned how;
 
 void fuzz_sync(void)
 {
@@ -46,8 +51,11 @@ int subprocess_run(const struct subprocess *p, struct buf *ret_stdout,
 	ssize_t n;
 
 	(void)e;
-	(void)ret_stderr;
-	*ret_status = 0;
+	*ret_status = how == 1;
+	if (how == 1) {
+		buf_add(ret_stderr, environment.data, environment.size);
+		return 0;
+	}
 	if (strcmp(p->argv[0], "fw_printenv") == 0) {
 		buf_add(ret_stdout, environment.data, environment.size);
 		return 0;
@@ -66,11 +74,17 @@ int subprocess_run(const struct subprocess *p, struct buf *ret_stdout,
 void loader_init(void)
 {
 	assert(setenv("OSUPDATE_FW_ENV_CONFIG", "/dev/null", 1) == 0);
-	assert(setenv("OSUPDATE_KERNEL_ARGUMENTS", "quiet x=1", 1) == 0);
 }
 
 void loader_put(struct bytes input)
 {
+	struct bytes rest = { input.data + 1, input.size ? input.size - 1 : 0 };
+	struct bytes text = rest;
+
+	how = input.size ? input.data[0] % 3 : 0;
+	if (how != 2)
+		text = take_part(&rest);
+	loader_arguments(rest);
 	buf_reset(&environment);
-	buf_add(&environment, input.data, input.size);
+	buf_add(&environment, text.data, text.size);
 }

@@ -75,7 +75,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)verb_run("set-state", "B", "bad");
 	if (verb_run("set-primary", "A", NULL))
 		assert(verb_run("get-primary", NULL, NULL));
-	if (verb_run("set-state", "B", "good"))
+	if (verb_run("set-state", "B", "good")) {
 		assert(verb_run("get-state", "B", NULL));
+		assert(verb_run("set-state", "B", "good"));
+	}
 	return 0;
 }

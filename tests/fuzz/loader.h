@@ -3,10 +3,20 @@
 #ifndef TESTS_FUZZ_LOADER_H
 #define TESTS_FUZZ_LOADER_H
 
+#include "base/arguments.h"
 #include "fuzz.h"
 
 /* Where the loader keeps its state: once. */
 void loader_init(void);
+/* The file of kernel arguments of the release that is being installed. */
+static inline void loader_arguments(struct bytes file)
+{
+	autobuf line = { 0 };
+	bool valid = arguments_read(file, &line, NULL) == 0 && line.size > 0;
+
+	assert(setenv("OSUPDATE_KERNEL_ARGUMENTS", valid ? line.data : "", 1) == 0);
+}
+
 /* That state, as the input has it. */
 void loader_put(struct bytes input);
 

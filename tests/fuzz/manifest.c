@@ -55,10 +55,23 @@ static int read_and_print(struct bytes text)
 static void find_entries(struct bytes text)
 {
 	autoreader reader = manifest_reader_new(text);
+	autoreader find = manifest_reader_new(text);
 	struct entry entry;
 
+	assert(manifest_find(find, "no/such/path", &entry, NULL) == 0);
 	for (int i = 0; i < FINDS_MAX && manifest_next(reader, &entry, NULL) > 0; i++)
 		look_up(text, manifest_offset(reader), &entry);
+}
+
+static void read_lines(struct bytes text)
+{
+	struct bytes line;
+	size_t total = 0;
+	size_t at = 0;
+
+	while (manifest_line(text, &at, &line))
+		total += line.size + 1;
+	assert(total == text.size && at == text.size);
 }
 
 static bool check(struct bytes text)
@@ -72,6 +85,7 @@ static bool check(struct bytes text)
 	assert(read == 0 && sums.inodes <= sums.entries &&
 		sums.directories <= sums.inodes);
 	find_entries(text);
+	read_lines(text);
 	return true;
 }
 

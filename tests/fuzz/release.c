@@ -30,6 +30,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+#define TAGS 2
+
+static const struct bytes tags_given[TAGS] = { { (const unsigned char *)"tag one\n", 8 },
+	{ NULL, 0 } };
+
 /* What was verified stands in the proof as it came. */
 static void check_proof(const struct release *r, struct bytes commit)
 {
@@ -40,8 +45,10 @@ static void check_proof(const struct release *r, struct bytes commit)
 
 	release_print_proof(r, &proof);
 	assert(release_split_proof(buf_bytes(&proof), &got, tags, &n, NULL) == 0);
-	assert(n == 0 && bytes_same(got, commit));
+	assert(n == TAGS && bytes_same(got, commit));
+	assert(bytes_same(tags[0], tags_given[0]) && bytes_same(tags[1], tags_given[1]));
 	assert(bytes_same(release_commit(r), commit));
+	assert(bytes_same(release_tags(r, &n)[0], tags_given[0]) && n == TAGS);
 }
 
 static void try_commit(struct bytes in)
@@ -53,7 +60,7 @@ static void try_commit(struct bytes in)
 
 	if (signers_parse("s", text, &s, &e) < 0)
 		return;
-	if (release_verify(in, NULL, 0, s, &r, &e) < 0) {
+	if (release_verify(in, tags_given, TAGS, s, &r, &e) < 0) {
 		assert(!r && e.code == E_UNTRUSTED);
 		return;
 	}
@@ -94,7 +101,8 @@ static void try_payload(struct bytes payload)
 
 	if (!sign(payload, &commit))
 		return;
-	verified = release_verify(buf_bytes(&commit), NULL, 0, signers, &r, &e) == 0;
+	verified = release_verify(
+			   buf_bytes(&commit), tags_given, TAGS, signers, &r, &e) == 0;
 	assert(verified == (read && info.valid_until == INT64_MAX &&
 				   commit.size <= RELEASE_COMMIT_MAX));
 	if (!verified)

@@ -98,9 +98,30 @@ def release():
     head = b"SSHSIG\0\0\0\1" + string(string(kind) + string(b"1" * 32) + string("ssh:"))
     for hash_ in ("sha256", "sha512"):
         seed("blob-sk-" + hash_, b"\3" + head + string("git") + string("") + string(hash_) + string(inner))
+    for i, blob in enumerate((
+            head + string("git") + string("x") + string("sha512") + string(inner),
+            head + string("git") + string("") + string("sha512") + string(inner[:-1]),
+            head + string("git") + string("") + string("sha512") + string(inner + b"x"),
+            head + string("git") + string("") + string("sha512") + string(string(kind) + string(b"s" * 63)),
+            head + string("git") + string("") + string("sha512") + string(inner.replace(b"\1\0\0\0\7", b"\0\0\0\0\7")),
+            head + string("git") + string("") + string("md5") + string(inner),
+            head + string("file") + string("") + string("sha512") + string(inner))):
+        seed(f"blob-bad-{i}", b"\3" + blob)
+    seed("armor-long", b"\3" + blob + b"x" * 4000)
+    seed("commit-threshold", b"\0# osupdate: threshold 2\n" + signers + b"\0" + commit)
+    seed("commit-early", b"\0" + signers.replace(b"namespaces", b'valid-before="20200101",namespaces') + b"\0" + commit)
+    seed("commit-empty-line", b"\0" + signers + b"\0" + commit.replace(b"\n -----END", b"\n \n -----END"))
+    for i, message in enumerate((
+            "\n" + MESSAGE, MESSAGE.replace("Release", "R" * 300 + "\u00e9" * 20),
+            MESSAGE.replace("kiosk-amd64", "a..b"), MESSAGE.replace("kiosk-amd64", "a/./b"),
+            MESSAGE.replace("beta/x", "stable"), MESSAGE.replace("1.2 (", "1\u0085("),
+            MESSAGE.replace("kiosk-amd64", "k!"), MESSAGE.replace("kiosk-amd64", "x" * 129),
+            MESSAGE.replace("1.2 (", "1\x01("))):
+        seed(f"message-{i}", "\1" + payload + message)
     part = lambda kind, raw: kind + b" " + str(len(raw)).encode() + b"\n" + raw + b"\n"
     proof = b"osupdate-release 1\n" + part(b"commit", commit)
     seed("proof", b"\4" + proof)
+    seed("proof-many", b"\4" + proof + part(b"tag", b"t") * 65)
     seed("proof-tags", b"\4" + proof + part(b"tag", tag) + part(b"tag", b""))
 
 
@@ -114,7 +135,11 @@ def signers():
     seed("early", f'a valid-before="20200101" {one}\na namespaces="file" {two}\n\0\0git')
     for i, text in enumerate((f"a cert-authority {one}\n", "a ssh-rsa AAAA\n", f"{one}\n",
                               f'a verify-time="1" {one}\n', f"# osupdate: threshold 65\na {one}\n",
-                              f'a namespaces="x",namespaces="y" {one}\n', f"a {one}\r\n")):
+                              f'a namespaces="x",namespaces="y" {one}\n',
+                              f'a valid-after="20200101",valid-after="20200101" {one}\n',
+                              f'a valid-after="2020010a" {one}\n',
+                              f"a sk-ssh-ed25519@openssh.com {one.split()[1]}\n",
+                              f"a {one}\n" * 1025, f"a {one}\r\n")):
         seed(f"bad-{i}", text)
     seed("krl", f"a {one}\n\0SSHKRL\n\0x")
 
@@ -138,6 +163,19 @@ def manifest():
     seed("two", every + "\0" + small)
     seed("changed", every + "\0" + every.replace("4755", "0755").replace("1:3", "1:5")
          .replace("../a", "../b").replace("Zg==", "Zw==").replace("file2", "file3"))
+    file = lambda name: f"f 0644 0 0 0.000000000 3 {DIGEST} {name}\n"
+    many = "".join(f"= user.{i:04} -\n" for i in range(129))
+    seed("many-attributes", head + file("a") + many)
+    seed("long-attribute", head + file("a") + "= user." + "x" * 250 + " -\n")
+    seed("large-attributes", head + file("a") + "".join(
+        f"= user.{i} {'QUJD' * 7000}\n" for i in (1, 2)))
+    seed("bad-type", head + f"x 0644 0 0 0.000000000 - - a\n")
+    seed("no-target", head + f"l 0777 0 0 0.000000000 -  a\n")
+    seed("reserved", small.replace("\0", "") + file("usr/lib/osupdate/manifest"))
+    seed("long-path", head + file("x/" * 2100 + "y"))
+    seed("types", small + "\0" + small.replace("d 0755 0 0 0.000000000 - - usr/lib/osupdate", "p 0755 0 0 0.000000000 - - usr/lib/osupdate"))
+    seed("attributes", head + file("a") + "= user.a Zg==\n" + own + "\0" + head + file("a") + "= user.b Zg==\n" + own)
+    seed("paths-ignored", "a/.g\u206ait\0.\ufeffgit")
     seed("paths", "usr/lib/osupdate/blobs/x\0.git")
     seed("paths-odd", "a/.GIT~1/b\0.gi\u200ctmodules")
 
@@ -183,6 +221,8 @@ def client():
     seed("contents-no-base", bytes([6]) + room(3, 0) + frame_(NEED_BASE, b"\1" * 36) + content[0])
     seed("contents-bad-base", bytes([6]) + room(3, 0) + frame_(NEED_BASE, b"\xff" * 32 + bytes(4)))
     seed("contents-bases-large", bytes([6]) + room(3, 0) + frame_(NEED_BASE, b"\2" * 36))
+    seed("missing-long", bytes([6]) + room(6, 0) +
+         frame_(MISSING, struct.pack("<I", 15) + b"why" * 100))
     seed("missing", bytes([6]) + room(6, 0) + content[0] +
          frame_(MISSING, struct.pack("<I", 3) + b"no such \x1b[31mblob"))
     seed("other-size", bytes([6]) + room(6, 1) + frame_(CONTENT, struct.pack("<IQ", 3, 2)))
@@ -320,7 +360,9 @@ def config():
             ("device = /dev/b\n", ""), ("[boot]", "Key = x\n[boot]"), ("hook", "Bad_Key = 1\nhook"))):
         seed(f"other-{i}", small.replace(old, new))
     seed("nul", small + "\0")
-    for i, url in enumerate(("ssh://git@host:22/x", "git@host:x", "https://u:p%40@[::1]/x?y#z", "http://a@b@c/")):
+    for i, url in enumerate(("ssh://git@host:22/x", "git@host:x", "https://u:p%40@[::1]/x?y#z", "http://a@b@c/",
+                             "file:///srv/a%20b", "file://localhost/x%2", "file://host/x", "file:///%00", "x://y",
+                             "git://h/x", "what")):
         seed(f"url-{i}", small.replace("/srv/os.git", url))
 
 
@@ -336,6 +378,13 @@ def hook():
     seed("much", b"\0\0" + b"A" * 257)
     seed("long-reason", b"\3\x90\0" + b"r" * 400)
     seed("key", b"\5grubenv")
+    seed("name", b"\5grubenv\0none")
+    seed("name-no-file", b"\5grubenv\0etc")
+    seed("name-path", b"\5x\0/usr/bin/true")
+    seed("name-no-path", b"\5x\0/none")
+    seed("name-strange", b"\5x\0../x")
+    seed("name-below", b"\5x\0/etc/passwd/x")
+    seed("name-other", b"\5x\0/tmp/x/../../usr/bin/true")
     seed("key-dash", b"\5fw-env-config")
     seed("key-ours", b"\5kernel-arguments")
 
@@ -354,18 +403,24 @@ def grub():
     seed("bad-order", head + "ORDER=A 1x\n")
     seed("long", head + "ORDER=" + " ".join(c * 31 for c in "ABCDEFGH") + "\n")
     seed("full", ours + "x=" + "y" * 930)
+    seed("exchanged", ours + "A_ARGS=a\nB_ARGS=b\n\0quiet \\ x")
+    seed("too-much", ours + "x=" + "y" * 500 + "\n\0" + "z" * 600)
 
 
 def uboot():
     ours = "arch=arm\nBOOT_ORDER=B A\nBOOT_B_OK=1\nBOOT_B_LEFT=0\nBOOT_A_OK=0\nBOOT_A_LEFT=3\n"
-    seed("ours", ours)
-    seed("arguments", ours + "BOOT_A_ARGS=quiet\nbootcmd=run x; reset\n")
-    seed("none", "bootdelay=2\n")
-    seed("twice", ours + "BOOT_ORDER=A\n")
-    seed("odd", "BOOT_ORDER=\nBOOT_A_OK=12\nBOOT_B_LEFT=x")
-    seed("bad-order", "BOOT_ORDER=A b-c\n")
-    seed("many", "BOOT_ORDER=" + " ".join(f"S{i}" for i in range(20)) + "\n")
-    seed("nul", ours + "\0")
+    seed("ours", "\0" + ours)
+    seed("arguments", "\0" + ours + "BOOT_A_ARGS=quiet\nbootcmd=run x; reset\n\0# for all\nquiet\n  x=1 \n")
+    seed("arguments-bad", "\0" + ours + "\0x=\u00e9")
+    seed("arguments-odd", "\0" + ours + "\0x=$y")
+    seed("arguments-long", "\0" + ours + "\0" + "x" * 1000)
+    seed("none", "\0bootdelay=2\n")
+    seed("twice", "\0" + ours + "BOOT_ORDER=A\n")
+    seed("odd", "\0BOOT_ORDER=\nBOOT_A_OK=12\nBOOT_B_LEFT=x")
+    seed("bad-order", "\0BOOT_ORDER=A b-c\n")
+    seed("many", "\0BOOT_ORDER=" + " ".join(f"S{i}" for i in range(20)) + "\n")
+    seed("nul", "\2" + ours + "\0")
+    seed("fails", "\1Cannot read environment\nx")
 
 
 def gpt():
@@ -387,7 +442,7 @@ def gpt():
             entry(b"R", "root-b", 1 << 48 | 1 << 56, 3)]
     raw = disk(good)
     assert len(raw) == 8192
-    for how in range(4):
+    for how in (0, 1, 2, 3, 0x23, 0x2b, 0x33, 0x3b):
         seed(f"right-{how}", bytes([how]) + raw)
     seed("blank", b"\3" + bytes(8192))
     seed("no-names", b"\3" + disk(good[:1]))
