@@ -423,6 +423,36 @@ def uboot():
     seed("fails", "\1Cannot read environment\nx")
 
 
+def systemd_boot():
+    for i, names in enumerate((
+            "osupdate-A-1000001+3\nosupdate-B-1000000", "osupdate-A-1000001+2-1\nosupdate-A-1000000\nosupdate-B-999999",
+            "osupdate-A-5+0-3\nosupdate-B-7+0", "osupdate-B-3", "", "osupdate-A-0\nosupdate-B-1",
+            "osupdate-A-\nosupdate--3\nosupdate-A\nosupdate-A-1+\nosupdate-A-1+1-\nosupdate-A-01",
+            "osupdate-" + "A" * 40 + "-3\nosupdate-A-3+" + "0" * 80)):
+        seed(f"names-{i}", "".join(n + ".conf\n" for n in names.split("\n")) + "debian.conf\nosupdate-\n")
+
+
+def efi():
+    def variable(which, value):
+        value = b"\7\0\0\0" + value
+        return bytes([which, len(value)]) + value
+
+    def option(which, name, id_="0123456789abcdef"):
+        return variable(which, b"\1\0\0\0\4\0" + f"osupdate {name} {id_}".encode("utf-16-le") + b"\0\0path")
+
+    number = lambda *n: struct.pack(f"<{len(n)}H", *n)
+    a, b, debian = option(3, "A"), option(4, "B"), variable(5, b"\1\0\0\0\4\0d\0e\0\x20\x20\0\0")
+    seed("both", variable(0, number(1, 0, 26)) + a + b + debian)
+    seed("trial", variable(0, number(1, 26)) + variable(1, number(0)) + a + b + debian)
+    seed("tried", variable(0, number(26, 1)) + variable(2, number(0)) + a + b)
+    seed("none", variable(0, number(26)) + debian)
+    seed("empty", b"")
+    seed("odd", variable(0, b"\1") + variable(1, b"\0") + option(3, "A", "short") + bytes([4, 2, 1, 1]) +
+         option(6, "N" * 40) + option(7, "B"))
+    seed("twice", variable(0, number(0, 0, 1, 3, 0)) + a + option(5, "A") + option(6, "B"))
+    seed("full", variable(0, number(*range(120))) + a + b)
+
+
 def gpt():
     def entry(kind, name, attributes, n):
         return kind * 16 + bytes([n]) * 16 + struct.pack("<QQQ", 6, 6, attributes) + \
