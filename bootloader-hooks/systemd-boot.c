@@ -26,6 +26,7 @@
 #define INCOMING    "loader/osupdate.new"
 #define PREFIX	    "osupdate-"
 #define FIRST_RANK  1000000 /* room below, for slots that become good but not first */
+#define RANK_MAX    (UINT64_MAX / 2)
 #define TRIAL_BOOTS 3
 #define ENTRIES_MAX 32
 #define FILE_SIZE   96
@@ -80,8 +81,8 @@ static bool read_name(const char *file, struct entry *ret)
 	plus = memchr(dash, '+', (size_t)(end - dash));
 	if (plus && !read_counter(plus + 1, (size_t)(end - plus - 1), ret))
 		return false;
-	return text_u64(dash + 1, (size_t)((plus ? plus : end) - dash - 1),
-		UINT64_MAX / 2, &ret->rank);
+	return text_u64(
+		dash + 1, (size_t)((plus ? plus : end) - dash - 1), RANK_MAX, &ret->rank);
 }
 
 static void read_entries(struct loader_state *st)
@@ -257,6 +258,12 @@ static uint64_t rank_above(const struct loader_state *st)
 
 	for (size_t i = 0; i < st->n; i++)
 		top = st->entries[i].rank > top ? st->entries[i].rank : top;
+	/* We would not find it again, and remove the one that is there. */
+	if (top == RANK_MAX)
+		hook_die("%s/" ENTRIES ": osupdate-*-%" PRIu64
+			 "*.conf: no rank is higher, "
+			 "and it is not one of ours; remove it",
+			st->esp.path, top);
 	return top + 1;
 }
 
