@@ -426,7 +426,7 @@ def uboot():
 def systemd_boot():
     for i, names in enumerate((
             "osupdate-A-1000001+3\nosupdate-B-1000000", "osupdate-A-1000001+2-1\nosupdate-A-1000000\nosupdate-B-999999",
-            "osupdate-A-5+0-3\nosupdate-B-7+0", "osupdate-B-3", "", "osupdate-A-0\nosupdate-B-1",
+            "osupdate-A-5+0-3\nosupdate-B-7+0", "osupdate-B-3", "osupdate-A-9223372036854775807", "", "osupdate-A-0\nosupdate-B-1",
             "osupdate-A-\nosupdate--3\nosupdate-A\nosupdate-A-1+\nosupdate-A-1+1-\nosupdate-A-01",
             "osupdate-" + "A" * 40 + "-3\nosupdate-A-3+" + "0" * 80)):
         seed(f"names-{i}", "".join(n + ".conf\n" for n in names.split("\n")) + "debian.conf\nosupdate-\n")
