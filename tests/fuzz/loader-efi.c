@@ -18,11 +18,13 @@ static void put_variable(const char *name, struct bytes value)
 	put_file(path, value);
 }
 
-/* In the place of the real one: Boot0007 with the label that is given. */
+/* In the place of the real one: the first free option, with the label that is given. */
 int subprocess_run(const struct subprocess *p, struct buf *ret_stdout,
 	struct buf *ret_stderr, int *ret_status, struct error *e)
 {
 	static const unsigned char head[10] = { 7, 0, 0, 0, 1 };
+	static const char *const free_names[] = { "Boot0002", "Boot0003", "Boot0004",
+		"Boot0005" };
 	const char *label = NULL;
 	autobuf value = { 0 };
 
@@ -39,9 +41,15 @@ int subprocess_run(const struct subprocess *p, struct buf *ret_stdout,
 		buf_add(&value, "", 1);
 	}
 	buf_add(&value, "\0", 2);
-	*ret_status = access("efivars/Boot0007" GUID, F_OK) == 0;
-	if (*ret_status == 0)
-		put_variable("Boot0007", buf_bytes(&value));
+	*ret_status = 1;
+	for (size_t i = 0; i < 4 && *ret_status; i++) {
+		autofree char *path = xasprintf("efivars/%s" GUID, free_names[i]);
+
+		if (access(path, F_OK) == 0)
+			continue;
+		put_file(path, buf_bytes(&value));
+		*ret_status = 0;
+	}
 	return 0;
 }
 

@@ -73,8 +73,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)verb_run("get-primary", NULL, NULL);
 	(void)verb_run("get-state", "A", NULL);
 	(void)verb_run("set-state", "B", "bad");
-	if (verb_run("set-primary", "A", NULL))
+	if (verb_run("set-primary", "A", NULL)) {
 		assert(verb_run("get-primary", NULL, NULL));
+		assert(verb_run("set-primary", "A", NULL));
+	}
+	if (verb_run("set-state", "A", "good"))
+		assert(verb_run("get-state", "A", NULL));
 	if (verb_run("set-state", "B", "good")) {
 		assert(verb_run("get-state", "B", NULL));
 		assert(verb_run("set-state", "B", "good"));
