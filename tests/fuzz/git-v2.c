@@ -86,10 +86,10 @@ int answer_follow(struct answer *a, struct error *e)
 	return 0;
 }
 
-int reply_progress(struct session *ss, struct error *e)
+int reply_indexed(const git_indexer_progress *stats, void *payload)
 {
-	(void)ss;
-	(void)e;
+	(void)stats;
+	(void)payload;
 	return 0;
 }
 

@@ -214,12 +214,13 @@ def client():
                b"".join(frame_(DATA, b"z" * min(25000, n - at)) for at in range(0, n, 25000))
                for i, n in enumerate(sizes)]
     room = lambda n, paths: frame_(ROOM, struct.pack("<IB", n, paths)) + done
-    need = frame_(NEED_BASE, b"\2" * 32 + struct.pack("<I", 100) + b"\4" * 32 + struct.pack("<I", 9))
+    need = frame_(NEED_BASE, struct.pack("<I", 50) + b"\2" * 32 + struct.pack("<I", 100) + b"\4" * 32 + struct.pack("<I", 9))
     seed("contents", bytes([6]) + room(256, 1) + b"".join(reversed(content)) + done)
     seed("contents-batches", bytes([6]) + room(2, 0) + need + done.join(
         content[i] + progress + content[i + 1] for i in (0, 2, 4)) + done)
-    seed("contents-no-base", bytes([6]) + room(3, 0) + frame_(NEED_BASE, b"\1" * 36) + content[0])
-    seed("contents-bad-base", bytes([6]) + room(3, 0) + frame_(NEED_BASE, b"\xff" * 32 + bytes(4)))
+    seed("contents-no-base", bytes([6]) + room(3, 0) + frame_(NEED_BASE, bytes(4) + b"\1" * 32 + bytes(4)) + content[0])
+    seed("contents-bad-base", bytes([6]) + room(3, 0) + frame_(NEED_BASE, bytes(4) + b"\xff" * 32 + bytes(4)))
+    seed("contents-bases-many", bytes([6]) + room(256, 0) + need * 40 + b"".join(content) + done)
     seed("contents-bases-large", bytes([6]) + room(3, 0) + frame_(NEED_BASE, b"\2" * 36))
     seed("missing-long", bytes([6]) + room(6, 0) +
          frame_(MISSING, struct.pack("<I", 15) + b"why" * 100))
