@@ -15,6 +15,7 @@
 
 static struct bytes sent; /* by the store process */
 static int far_end = -1;
+static bool slow; /* contents take time, in which bases are gathered */
 
 /* --- in the place of process.c ---------------------------------------------------- */
 
@@ -101,6 +102,8 @@ static int take(void *ctx, struct bytes data, struct error *e)
 
 	(void)e;
 	assert(r->open && data.size <= r->left);
+	if (slow)
+		(void)usleep(200);
 	r->left -= data.size;
 	return 0;
 }
@@ -244,7 +247,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* Bits 0-2: the question; bit 3: an option first; bit 4: a second question. */
+/* Bits 0-2: the question; bit 3: an option first; bit 4: a second question; bit 5
+ * alone: slowly. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const options[] = { "url=https://me:secret@host/x", NULL };
@@ -257,6 +261,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	sent = (struct bytes){ data + 1, size - 1 };
+	slow = (data[0] & ~7) == 32;
 	o.options = data[0] & 8 ? options : NULL;
 	if (store_open(&o, &s, &e) < 0)
 		return 0;

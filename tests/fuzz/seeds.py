@@ -221,6 +221,9 @@ def client():
     seed("contents-no-base", bytes([6]) + room(3, 0) + frame_(NEED_BASE, bytes(4) + b"\1" * 32 + bytes(4)) + content[0])
     seed("contents-bad-base", bytes([6]) + room(3, 0) + frame_(NEED_BASE, bytes(4) + b"\xff" * 32 + bytes(4)))
     seed("contents-bases-many", bytes([6]) + room(256, 0) + need * 40 + b"".join(content) + done)
+    for name, base in (("", b"\2"), ("-none", b"\1"), ("-bad", b"\xff")):
+        seed("contents-slow" + name, bytes([32 | 6]) + room(256, 0) +
+             frame_(NEED_BASE, bytes(4) + base * 32 + struct.pack("<I", 9)) + b"".join(content) + done)
     seed("contents-bases-large", bytes([6]) + room(3, 0) + frame_(NEED_BASE, b"\2" * 36))
     seed("missing-long", bytes([6]) + room(6, 0) +
          frame_(MISSING, struct.pack("<I", 15) + b"why" * 100))
