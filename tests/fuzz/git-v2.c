@@ -107,7 +107,7 @@ int held_begin(git_repository *repo, struct error *e)
 	return 0;
 }
 
-/* A pack of one object more than it has bytes / 100. */
+/* A pack of three objects, one in each piece of more than 100 bytes. */
 static int append(
 	git_odb_writepack *w, const void *data, size_t size, git_indexer_progress *stats)
 {

@@ -3,6 +3,8 @@
 #ifndef TESTS_FUZZ_LOADER_ESP_H
 #define TESTS_FUZZ_LOADER_ESP_H
 
+#include <ftw.h>
+
 #include "loader.h"
 
 static char place[] = "/dev/shm/osupdate-fuzz.XXXXXX";
@@ -25,12 +27,18 @@ static inline void empty_directory(const char *path)
 			(void)unlinkat(dirfd(d), e->d_name, 0);
 }
 
+static inline int remove_one(
+	const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
 static inline void esp_clean_up(void)
 {
-	/* Only what is ours, below a name nobody else has. */
-	autofree char *command = xasprintf("rm -rf %s", place);
-
-	(void)!system(command);
+	(void)nftw(place, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static inline void esp_make(void)
