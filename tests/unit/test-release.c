@@ -304,7 +304,7 @@ Test(release, refuses_what_the_signers_do_not_allow)
 	expect_refused(&commit, late, "no longer valid at 2026-07-01T12:00:00Z", "late");
 	expect_refused(&commit, purpose, "may not sign in namespace", "purpose");
 	expect_refused(&commit, revoked, "revoked by revoked:1", "revoked");
-	expect_refused(&commit, two, "ask for 2 signatures", "threshold");
+	expect_refused(&commit, two, "1 of 2 signatures", "threshold");
 }
 
 Test(release, refuses_too_many_and_too_big_tags)

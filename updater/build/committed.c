@@ -252,3 +252,38 @@ int committed_read(struct committed *c, const struct blob *blob, git_odb_object 
 	*ret = take_ptr(&object);
 	return 0;
 }
+
+int committed_tags(git_repository *repo, const struct oid *id,
+	void (*take)(void *ctx, struct bytes raw), void *ctx, struct error *e)
+{
+	autogit(git_reference_iterator) it = NULL;
+	autogit(git_odb) odb = NULL;
+	char line[sizeof("object ") + OID_HEX_MAX];
+	char hex[OID_HEX_MAX];
+	int n = 0;
+
+	if (git_repository_odb(&odb, repo) < 0 ||
+		git_reference_iterator_glob_new(&it, repo, "refs/tags/osupdate/*") < 0)
+		return err_git(e, E_SYSTEM, "tags");
+	oid_hex(id, hex);
+	(void)snprintf(line, sizeof(line), "object %s\n", hex);
+	while (n < RELEASE_TAGS_MAX) {
+		autogit(git_odb_object) tag = NULL;
+		autogit(git_reference) ref = NULL;
+		struct bytes raw;
+
+		if (git_reference_next(&ref, it) != 0)
+			break;
+		if (!git_reference_target(ref) ||
+			git_odb_read(&tag, odb, git_reference_target(ref)) < 0 ||
+			git_odb_object_type(tag) != GIT_OBJECT_TAG)
+			continue;
+		raw = (struct bytes){ git_odb_object_data(tag),
+			git_odb_object_size(tag) };
+		if (raw.size <= strlen(line) || memcmp(raw.data, line, strlen(line)) != 0)
+			continue;
+		take(ctx, raw);
+		n++;
+	}
+	return 0;
+}

@@ -47,4 +47,11 @@ int committed_contents(
 int committed_read(struct committed *c, const struct blob *blob, git_odb_object **ret,
 	struct error *e);
 
+/*
+ * Calls `take` with each tag object below refs/tags/osupdate/ on the commit `id`, further
+ * signatures, RELEASE_TAGS_MAX at most.  The bytes are borrowed.
+ */
+int committed_tags(git_repository *repo, const struct oid *id,
+	void (*take)(void *ctx, struct bytes raw), void *ctx, struct error *e);
+
 #endif

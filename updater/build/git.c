@@ -61,8 +61,8 @@ int repo_open(const char *dir, git_repository **ret, struct error *e)
 /*
  * Servers send what they have as it is: a search for deltas at each fetch costs them and
  * the device more time than it saves bytes, and deltas of big contents cost devices
- * memory; bitmaps make servers send more than changed.  doc/decisions/0005.  A device finds
- * older releases by commits alone, which are served where filters are.
+ * memory; bitmaps make servers send more than changed.  doc/decisions/0005.  A device
+ * finds older releases by commits alone, which are served where filters are.
  */
 static int configure(git_repository *repo, struct error *e)
 {

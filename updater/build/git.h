@@ -58,6 +58,7 @@ CLEANUP_GIT(git_object, git_object_free)
 CLEANUP_GIT(git_odb, git_odb_free)
 CLEANUP_GIT(git_odb_object, git_odb_object_free)
 CLEANUP_GIT(git_reference, git_reference_free)
+CLEANUP_GIT(git_reference_iterator, git_reference_iterator_free)
 CLEANUP_GIT(git_repository, git_repository_free)
 CLEANUP_GIT(git_tree, git_tree_free)
 

@@ -86,39 +86,9 @@ static int release_before(
 	return r;
 }
 
-/* Tags below refs/tags/osupdate/<serial>/ on the commit, as thresholds need them. */
-static int add_tags(git_repository *repo, const struct committed *c, struct buf *head,
-	struct error *e)
+static void add_tag(void *ctx, struct bytes raw)
 {
-	autofree char *glob =
-		xasprintf("refs/tags/osupdate/%" PRIu64 "/*", c->info.serial);
-	git_reference_iterator *it = NULL;
-	git_reference *ref = NULL;
-	int n = 0;
-
-	if (git_reference_iterator_glob_new(&it, repo, glob) < 0)
-		return err_git(e, E_SYSTEM, "tags");
-	while (n < RELEASE_TAGS_MAX && git_reference_next(&ref, it) == 0) {
-		autogit(git_odb_object) tag = NULL;
-		const git_oid *id = git_reference_target(ref);
-		char line[sizeof("object ") + OID_HEX_MAX];
-		char hex[OID_HEX_MAX];
-
-		oid_hex(&c->id, hex);
-		(void)snprintf(line, sizeof(line), "object %s\n", hex);
-		if (id && git_odb_read(&tag, c->odb, id) == 0 &&
-			git_odb_object_type(tag) == GIT_OBJECT_TAG &&
-			strncmp(git_odb_object_data(tag), line, strlen(line)) == 0) {
-			stream_head_add(head, STREAM_TAG,
-				(struct bytes){ git_odb_object_data(tag),
-					git_odb_object_size(tag) });
-			n++;
-		}
-		git_reference_free(ref);
-		ref = NULL;
-	}
-	git_reference_iterator_free(it);
-	return 0;
+	stream_head_add(ctx, STREAM_TAG, raw);
 }
 
 /* Commits from `c` down to `until` (not it), or as many as a full stream shows. */
@@ -138,7 +108,7 @@ static int make_head(git_repository *repo, struct committed *first,
 		if (r < 0)
 			return r;
 		stream_head_add(head, STREAM_COMMIT, buf_bytes(&c.raw));
-		r = add_tags(repo, &c, head, e);
+		r = committed_tags(repo, &c.id, add_tag, head, e);
 		if (r == 0)
 			r = release_before(repo, &id, &id, e);
 	}
@@ -246,15 +216,31 @@ static int add_known(struct publishing *p, struct catalog *catalog, struct error
 	return 0;
 }
 
-/* Replace `name` unless that is what stands there. */
+/*
+ * Replace `name` unless that is what stands there.  Web servers tell files from each
+ * other by size and the second of their change: another file is of another second.
+ */
 static int put_file(int dir, const char *name, struct bytes data, struct error *e)
 {
 	autobuf there = { 0 };
+	struct stat before = { 0 };
+	struct stat after;
+	int r;
 
 	if (io_read_file_at(dir, name, CATALOG_MAX, &there, NULL) == 0 &&
 		there.size == data.size && memcmp(there.data, data.data, data.size) == 0)
 		return 0;
-	return io_replace_at(dir, name, data, FILE_MODE, e);
+	(void)fstatat(dir, name, &before, 0); /* or there is none */
+	r = io_replace_at(dir, name, data, FILE_MODE, e);
+	if (r == 0 && fstatat(dir, name, &after, 0) == 0 &&
+		after.st_mtim.tv_sec <= before.st_mtim.tv_sec) {
+		const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+			{ .tv_sec = before.st_mtim.tv_sec + 1 } };
+
+		if (utimensat(dir, name, times, 0) < 0)
+			r = err_sys(e, "%s: time of change", name);
+	}
+	return r;
 }
 
 static int write_catalog(struct publishing *p, struct error *e)

@@ -218,20 +218,45 @@ static int check_tree(struct committed *c, struct bytes manifest,
 
 /* --- the release ------------------------------------------------------------------ */
 
+struct tags {
+	struct buf raw[RELEASE_TAGS_MAX];
+	struct bytes bytes[RELEASE_TAGS_MAX];
+	size_t n;
+};
+
+static void take_tag(void *ctx, struct bytes raw)
+{
+	struct tags *t = ctx;
+
+	buf_add(&t->raw[t->n], raw.data, raw.size);
+	t->bytes[t->n] = buf_bytes(&t->raw[t->n]);
+	t->n++;
+}
+
+static void tags_release(struct tags *t)
+{
+	while (t->n > 0)
+		buf_release(&t->raw[--t->n]);
+}
+
 static int check_signature(git_repository *repo, const struct oid *id,
 	const struct signers *signers, struct verify_sums *sums, struct error *e)
 {
 	autogit(git_odb_object) object = NULL;
 	autogit(git_odb) odb = NULL;
 	autorelease release = NULL;
+	struct tags tags = { .n = 0 };
 	int r;
 
 	if (git_repository_odb(&odb, repo) < 0 ||
 		git_odb_read(&object, odb, git_id(id)) < 0)
 		return err_git(e, E_INPUT, "commit");
-	r = release_verify((struct bytes){ git_odb_object_data(object),
-				   git_odb_object_size(object) },
-		NULL, 0, signers, &release, e);
+	r = committed_tags(repo, id, take_tag, &tags, e);
+	if (r == 0)
+		r = release_verify((struct bytes){ git_odb_object_data(object),
+					   git_odb_object_size(object) },
+			tags.bytes, tags.n, signers, &release, e);
+	tags_release(&tags);
 	if (r < 0)
 		return r;
 	sums->info = *release_info(release);

@@ -8,8 +8,7 @@
 #include <inttypes.h>
 
 #include "base/text.h"
-
-#define SIGNED_NAMESPACE "git" /* git's gpg-interface.c, `ssh-keygen -Y sign -n git` */
+#include "trust/tag.h"
 
 static const char proof_head[] = "osupdate-release 1\n";
 
@@ -44,8 +43,7 @@ static void keep_raw(
 	r->n_tags = n_tags;
 }
 
-static int check_limits(const struct bytes *tags, size_t n_tags,
-	const struct signers *signers, struct error *e)
+static int check_limits(const struct bytes *tags, size_t n_tags, struct error *e)
 {
 	if (n_tags > RELEASE_TAGS_MAX)
 		return err_set(e, E_UNTRUSTED, "more than %d tags", RELEASE_TAGS_MAX);
@@ -53,12 +51,72 @@ static int check_limits(const struct bytes *tags, size_t n_tags,
 		if (tags[i].size > RELEASE_TAG_MAX)
 			return err_set(
 				e, E_UNTRUSTED, "a tag over %d bytes", RELEASE_TAG_MAX);
-	if (signers_threshold(signers) > 1)
-		return err_set(e, E_UNTRUSTED,
-			"the signers ask for %u signatures; this version can check one",
-			signers_threshold(signers));
 	return 0;
 }
+
+/* --- how many ---------------------------------------------------------------------- */
+
+/* Those whose signatures count so far. */
+struct count {
+	struct sshkey keys[1 + RELEASE_TAGS_MAX];
+	const char *principals[1 + RELEASE_TAGS_MAX];
+	unsigned n;
+};
+
+/* Principals are lists, as in the signers file: is a name in both? */
+static bool share_name(const char *a, const char *b)
+{
+	while (*a) {
+		size_t n = strcspn(a, ",");
+
+		for (const char *p = b; *p; p += strcspn(p, ","), p += *p == ',')
+			if (strcspn(p, ",") == n && memcmp(p, a, n) == 0)
+				return true;
+		a += n;
+		a += *a == ',';
+	}
+	return false;
+}
+
+/* False: somebody who counts already. */
+static bool count_add(struct count *c, const struct sshkey *key, const char *principal)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		if (sshkey_equal(&c->keys[i], key) ||
+			share_name(c->principals[i], principal))
+			return false;
+	c->keys[c->n] = *key;
+	c->principals[c->n++] = principal;
+	return true;
+}
+
+/* One tag that does not hold takes nothing from the others: anybody can add some. */
+static int check_tags(struct count *c, const struct release *rel,
+	const struct bytes *tags, size_t n_tags, const struct signers *signers,
+	struct error *e)
+{
+	unsigned wanted = signers_threshold(signers);
+	autobuf why = { 0 };
+
+	for (size_t i = 0; i < n_tags && c->n < wanted; i++) {
+		const char *principal;
+		struct sshkey key;
+		struct error bad = { 0 };
+
+		if (tag_verify(tags[i], &rel->info, signers, &key, &principal, &bad) < 0)
+			buf_addf(&why, "; %s", bad.text);
+		else if (!count_add(c, &key, principal))
+			buf_addf(&why, "; %s has signed already", principal);
+	}
+	if (c->n >= wanted)
+		return 0;
+	return err_set(e, E_UNTRUSTED,
+		"%u of %u signatures (tags refs/tags/osupdate/%" PRIu64
+		"/… are the others)%.*s",
+		c->n, wanted, rel->info.serial, 200, why.size ? why.data : "");
+}
+
+/* --- the commit -------------------------------------------------------------------- */
 
 /* The key that signed, known and not revoked; the payload is still unread. */
 static int check_signature(struct bytes commit, const struct signers *signers,
@@ -71,14 +129,14 @@ static int check_signature(struct bytes commit, const struct signers *signers,
 	if (r < 0)
 		return r;
 	r = sshsig_verify(
-		buf_bytes(&armor), buf_bytes(ret_payload), SIGNED_NAMESPACE, ret_key, e);
+		buf_bytes(&armor), buf_bytes(ret_payload), RELEASE_NAMESPACE, ret_key, e);
 	if (r < 0)
 		return r;
 	return signers_know(signers, ret_key, e);
 }
 
 static int check_commit(struct bytes commit, const struct signers *signers,
-	struct release *rel, struct error *e)
+	struct release *rel, struct count *ret_count, struct error *e)
 {
 	autobuf payload = { 0 };
 	const char *principal;
@@ -91,13 +149,15 @@ static int check_commit(struct bytes commit, const struct signers *signers,
 	r = release_read_payload(buf_bytes(&payload), &rel->info, e);
 	if (r < 0)
 		return r;
-	r = signers_allow(signers, &key, SIGNED_NAMESPACE, rel->info.time, &principal, e);
+	r = signers_allow(
+		signers, &key, RELEASE_NAMESPACE, rel->info.time, &principal, e);
 	if (r < 0)
 		return r;
 	if (rel->info.valid_until != INT64_MAX)
 		return err_set(e, E_UNTRUSTED,
 			"this version cannot honour Osupdate-Valid-Until");
 	rel->principal = xstrdup(principal);
+	(void)count_add(ret_count, &key, principal); /* the first */
 	return 0;
 }
 
@@ -106,12 +166,16 @@ int release_verify(struct bytes commit, const struct bytes *tags, size_t n_tags,
 {
 	autorelease rel = xcalloc(1, sizeof(*rel));
 	struct oid id = oid_of("commit", commit);
+	struct count count = { .n = 0 };
 	char hex[OID_HEX_MAX];
 	int r;
 
-	r = check_limits(tags, n_tags, signers, e);
+	r = check_limits(tags, n_tags, e);
 	if (r == 0)
-		r = check_commit(commit, signers, rel, e);
+		r = check_commit(commit, signers, rel, &count, e);
+	rel->info.commit = id;
+	if (r == 0)
+		r = check_tags(&count, rel, tags, n_tags, signers, e);
 	if (r < 0) {
 		/* A malformed signature is no signature: nothing to retry. */
 		if (e)
@@ -119,7 +183,6 @@ int release_verify(struct bytes commit, const struct bytes *tags, size_t n_tags,
 		oid_hex(&id, hex);
 		return err_prefix(e, E_UNTRUSTED, "commit %.12s", hex);
 	}
-	rel->info.commit = id;
 	keep_raw(rel, commit, tags, n_tags);
 	*ret = take_ptr(&rel);
 	return 0;

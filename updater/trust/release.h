@@ -19,6 +19,9 @@
 #define RELEASE_CHANNELS_MAX 32
 #define RELEASE_CHANNEL_MAX  128
 
+/* git's gpg-interface.c, `ssh-keygen -Y sign -n git` */
+#define RELEASE_NAMESPACE "git"
+
 struct release;
 
 /* What a signed commit says. */
@@ -41,9 +44,10 @@ struct release_info {
 /*
  * Verify `commit` (raw object bytes, untrusted) against `signers` and read its
  * trailers.  Before the signature holds nothing is looked at but where it begins
- * and ends.  `tags` are raw tag objects (further signatures; unused at threshold 1).
- * Errors: E_UNTRUSTED no, bad, or unknown signature, or a feature this version must
- *         refuse (threshold over 1, Osupdate-Valid-Until); E_UNTRUSTED also for a
+ * and ends.  `tags` are raw tag objects: further signatures, of which as many must hold
+ * as the signers' threshold asks for, by distinct keys of distinct principals (tag.h).
+ * Errors: E_UNTRUSTED no, bad, or unknown signature, too few of them, or a feature this
+ *         version must refuse (Osupdate-Valid-Until); E_UNTRUSTED also for a
  *         signed commit outside the grammar: it is refused, not retried.
  *         On error *ret is unchanged.
  */
