@@ -149,21 +149,32 @@ static void check_group(void *ctx, const struct link_group *g)
 		v->failed = find(v, g->path, "links", v->e);
 }
 
-void verify_read_local(int root, struct bytes manifest, struct buf *ret)
+bool verify_read_own(
+	int root, struct bytes manifest, const char *name, size_t max, struct buf *ret)
 {
+	autofree char *path = xasprintf(PATH_OWN "/%s", name);
 	autoreader reader = manifest_reader_new(manifest);
 	autobuf text = { 0 };
 	struct digest digest;
 	struct entry entry;
 	autofd fd = -1;
 
-	if (manifest_find(reader, PATH_OWN "/local", &entry, NULL) <= 0 ||
-		entry.type != ENTRY_FILE ||
+	if (manifest_find(reader, path, &entry, NULL) <= 0 || entry.type != ENTRY_FILE ||
 		beneath_open(root, PATH_OWN, O_RDONLY | O_DIRECTORY, 0, &fd, NULL) < 0 ||
-		io_read_file_at(fd, "local", LOCAL_MAX, &text, NULL) < 0)
-		return;
+		io_read_file_at(fd, name, max, &text, NULL) < 0)
+		return false;
 	digest = digest_of(buf_bytes(&text));
 	if (!digest_equal(&digest, &entry.digest))
+		return false;
+	buf_add(ret, text.data, text.size);
+	return true;
+}
+
+void verify_read_local(int root, struct bytes manifest, struct buf *ret)
+{
+	autobuf text = { 0 };
+
+	if (!verify_read_own(root, manifest, "local", LOCAL_MAX, &text))
 		return;
 	for (size_t i = 0; i < text.size; i++)
 		if (text.data[i] == '\n')

@@ -30,6 +30,14 @@ int verify_slot(int root, struct bytes manifest,
 	const struct progress *progress, struct verify_sums *ret, struct error *e);
 
 /*
+ * The file `name` of the slot's usr/lib/osupdate, appended to `ret`; false when the
+ * manifest has no such file, it is over `max` bytes, or what stands there is not what was
+ * signed.
+ */
+bool verify_read_own(
+	int root, struct bytes manifest, const char *name, size_t max, struct buf *ret);
+
+/*
  * The prefixes that machines fill themselves, from the slot's usr/lib/osupdate/local:
  * appended to `ret`, each with its NUL; nothing when the manifest has no such file, or
  * what stands there is not what was signed.

@@ -179,25 +179,6 @@ int offer_named(struct device *d, const char *name, bool may_fetch, struct relea
 	return 0;
 }
 
-/* What this version does not do yet is refused, not ignored: a release that brings
- * other signers expects them to be in force after it. */
-static int refuse_rotation(const struct device *d, struct bytes map, struct error *e)
-{
-	static const char path[] = PATH_OWN "/allowed_signers";
-	autoreader reader = manifest_reader_new(map);
-	struct entry entry;
-	int r = manifest_find(reader, path, &entry, e);
-
-	if (r <= 0)
-		return r;
-	if (entry.type == ENTRY_FILE && digest_equal(&entry.digest, &d->signers_digest))
-		return 0;
-	return err_set(e, E_UNTRUSTED,
-		"the release changes the signers (%s), which this version of osupdate "
-		"cannot follow",
-		path);
-}
-
 int offer_manifest(struct device *d, const struct release *rel, struct bytes *ret_map,
 	struct error *e)
 {
@@ -217,8 +198,6 @@ int offer_manifest(struct device *d, const struct release *rel, struct bytes *re
 		r = io_map(spool, &map, e);
 	if (r == 0)
 		r = manifest_check(map, &sums, e);
-	if (r == 0)
-		r = refuse_rotation(d, map, e);
 	if (r < 0)
 		return err_prefix(e, r, "release %s: manifest", info->version);
 	*ret_map = map;

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "update/keyring.h"
 #include "update/loader.h"
 
 static int mark_good(struct device *d, struct error *e)
@@ -41,6 +42,8 @@ int switch_confirm(struct device *d, struct error *e)
 		r = mark_good(d, e);
 	if (r < 0)
 		return r;
+	if (st->release.serial > st->floor)
+		keyring_adopt(d); /* once more after a crash: the floor comes after it */
 	(void)device_step(d, EVENT_CONFIRMED);
 	if (st->release.serial > st->floor) {
 		st->floor = st->release.serial;
