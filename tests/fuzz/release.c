@@ -6,10 +6,12 @@
  *   2  an armored signature
  *   3  the same before it was armored
  *   4  a slot's proof
+ *   5  a tag, which is signed here, on a release that is always the same
+ *   6  a tag as it is
  */
 #include "../unit/signing.h"
 #include "fuzz.h"
-#include "trust/release.h"
+#include "trust/tag.h"
 
 static struct signing_key key;
 static struct signers *signers;
@@ -144,6 +146,47 @@ static void try_proof(struct bytes proof)
 		try_payload(buf_bytes(&payload));
 }
 
+/* The release that seeds.py makes tags of. */
+static void read_release(struct release_info *ret)
+{
+	static const char text[] =
+		"tree 1111111111111111111111111111111111111111\n"
+		"author A <a> 1700000000 +0100\ncommitter C <c> 1700000001 -0230\n\n"
+		"Release\n\nOsupdate-Product: kiosk\nOsupdate-Version: 1.2\n"
+		"Osupdate-Serial: 12\nOsupdate-Manifest: blake2b-256:"
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 1\n";
+
+	assert(release_read_payload(bytes_of(text), ret, NULL) == 0);
+	memset(ret->commit.b, 0x11, OID_SIZE);
+}
+
+static void try_tag(struct bytes tag)
+{
+	static const char object[] = "object 1111111111111111111111111111111111111111\n"
+				     "type commit\ntag osupdate/12/";
+	struct release_info info;
+	const char *principal;
+	struct error e = { 0 };
+	struct sshkey got;
+
+	read_release(&info);
+	if (tag_verify(tag, &info, signers, &got, &principal, &e) < 0)
+		return;
+	assert(tag.size > strlen(object) &&
+		memcmp(tag.data, object, strlen(object)) == 0);
+	assert(memmem(tag.data, tag.size, "\nOsupdate-Serial: 12\n", 21));
+	assert(strcmp(principal, "builder") == 0);
+}
+
+static void try_signed_tag(struct bytes payload)
+{
+	autobuf tag = { 0 };
+
+	buf_add(&tag, payload.data, payload.size);
+	signing_armor(&key, payload, NULL, &tag);
+	try_tag(buf_bytes(&tag));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes in = { data + 1, size - 1 };
@@ -151,7 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	switch (data[0] % 5) {
+	switch (data[0] % 7) {
 	case 0:
 		try_commit(in);
 		break;
@@ -165,8 +208,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		signing_wrap(in, 70, &armor);
 		try_armor(buf_bytes(&armor));
 		break;
-	default:
+	case 4:
 		try_proof(in);
+		break;
+	case 5:
+		try_signed_tag(in);
+		break;
+	default:
+		try_tag(in);
 	}
 	return 0;
 }

@@ -122,6 +122,15 @@ def release():
     proof = b"osupdate-release 1\n" + part(b"commit", commit)
     seed("proof", b"\4" + proof)
     seed("proof-many", b"\4" + proof + part(b"tag", b"t") * 65)
+    about = "object " + "11" * 20 + "\ntype commit\ntag osupdate/12/me\ntagger M <m> 1700000000 +0000\n\n"
+    same = ("I have seen it\n\nOsupdate-Product: kiosk\nOsupdate-Version: 1.2\nOsupdate-Serial: 12\n"
+            "Osupdate-Manifest: blake2b-256:" + "0123456789abcdef" * 4 + " 1\n")
+    seed("tag-signed", "\5" + about + same)
+    for i, other in enumerate((about.replace("/12/", "/13/") + same, about.replace("commit", "tree") + same,
+                               about.replace("me\n", "\n") + same, about + same.replace("1.2", "1.3"),
+                               about + same + "Osupdate-Channel: a\n", about + "none\n")):
+        seed(f"tag-signed-{i}", "\5" + other)
+    seed("tag", b"\6" + tag)
     seed("proof-tags", b"\4" + proof + part(b"tag", tag) + part(b"tag", b""))
 
 

@@ -202,6 +202,22 @@ Test(tag, that_do_not_hold_are_not_counted)
 		late, "no longer valid", "a key whose time was over at the commit's");
 }
 
+/* Found by fuzzing: it was looked at for ever. */
+Test(tag, that_begins_with_a_newline_is_none)
+{
+	static const char text[] = "\nOsupdate-Serial: 12\n\ntag osupdate/7/a\n";
+	static const char *const head[] = { "git", "cat-file", "commit", "HEAD", NULL };
+	const struct bytes tags[] = { bytes_of(text) };
+	autosigners two = signers_of(2, "r@x r\na@x a");
+	struct release *r = NULL;
+	struct error e = { 0 };
+	autobuf commit = { 0 };
+
+	cr_assert_eq(scratch_run(head, NULL, &commit), 0);
+	cr_assert_eq(
+		release_verify(buf_bytes(&commit), tags, 1, two, &r, &e), E_UNTRUSTED);
+}
+
 Test(tag, no_flipped_bit_is_counted)
 {
 	static const char *const cat[] = { "git", "cat-file", "tag", "osupdate/7/a",

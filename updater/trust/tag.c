@@ -18,19 +18,19 @@ static const char armor_begin[] = "-----BEGIN SSH SIGNATURE-----\n";
 static bool split(struct bytes tag, struct bytes *ret_payload, struct bytes *ret_armor)
 {
 	const size_t n = sizeof(armor_begin) - 1;
-	const unsigned char *found = NULL;
-	const unsigned char *p = tag.data;
 	const unsigned char *end = tag.data + tag.size;
+	const unsigned char *found = NULL;
+	const unsigned char *line = tag.data;
 
-	for (; p; p = memchr(p, '\n', (size_t)(end - p))) {
-		p += p != tag.data;
-		if ((size_t)(end - p) < n)
-			break;
-		if (memcmp(p, armor_begin, n) != 0)
-			continue;
-		if (found)
-			return false;
-		found = p;
+	while (line && (size_t)(end - line) >= n) {
+		const unsigned char *newline = memchr(line, '\n', (size_t)(end - line));
+
+		if (memcmp(line, armor_begin, n) == 0) {
+			if (found)
+				return false;
+			found = line;
+		}
+		line = newline ? newline + 1 : NULL;
 	}
 	if (!found)
 		return false;
