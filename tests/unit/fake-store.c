@@ -237,6 +237,13 @@ static void ask_for_bases(void)
 		need_base(1, 7, BASE_MAX);
 	if (is("bases-none"))
 		say(FRAME_NEED_BASE, text("????"));
+	if (is("bases-slow") || is("bases-fail")) {
+		need_base(0, is("bases-slow") ? 't' : 'f', 1);
+		need_base(0, 't', 1);
+		expect_base(1, 0, 't');
+		expect_base(1, 0, 't');
+		return;
+	}
 	if (is("bases-too-many"))
 		for (unsigned i = 0; i <= BASES_MAX; i++)
 			need_base(0, 'w', 1); /* the receiver takes its time with it */

@@ -538,18 +538,20 @@ static int put_base(void *ctx, const struct digest *digest, uint32_t size,
 	unsigned char *into, struct error *e)
 {
 	(void)ctx;
-	(void)e;
-	if (digest->b[0] == 'w')
-		(void)poll(NULL, 0, 20);
+	if (digest->b[0] == 'w' || digest->b[0] == 't')
+		(void)poll(NULL, 0, digest->b[0] == 'w' ? 20 : 400);
+	if (digest->b[0] == 'f')
+		return err_set(e, E_SPACE, "no base");
 	if (digest->b[0] % 5 == 0)
 		return 0;
 	memset(into, digest->b[0], size);
 	return 1;
 }
 
-static int get_contents(const char *script, struct receiver *r, struct error *e)
+static int get_contents_within(
+	const char *script, int stall_timeout_ms, struct receiver *r, struct error *e)
 {
-	autostore s = start(script);
+	autostore s = NULL;
 	struct contents c = { .next = next_want,
 		.begin = begin_content,
 		.data = take_data,
@@ -558,11 +560,19 @@ static int get_contents(const char *script, struct receiver *r, struct error *e)
 		.base = put_base,
 		.ctx = r };
 	struct oid tip;
-	int result = store_contents(s, &id, &c, e);
 	struct error later;
+	int result;
+
+	cr_assert_eq(open_with(script, stall_timeout_ms, NULL, &s, e), 0, "%s", e->text);
+	result = store_contents(s, &id, &c, e);
 
 	cr_expect_eq(store_list(s, "stable", &tip, &later), result < 0 ? E_REMOTE : 0);
 	return result;
+}
+
+static int get_contents(const char *script, struct receiver *r, struct error *e)
+{
+	return get_contents_within(script, 20000, r, e);
 }
 
 Test(client, contents_come_in_any_order_over_many_batches)
@@ -613,6 +623,25 @@ Test(client, bases_are_gathered_ahead_and_answered_in_order)
 
 	cr_assert_eq(get_contents("bases", &r, &e), 0, "%s", e.text);
 	cr_assert_eq(r.got, 200);
+}
+
+/* A slow disk of our own is no silence of the store's. */
+Test(client, a_base_may_take_longer_than_the_stall_timeout)
+{
+	struct receiver r = { .n_wants = 10 };
+	struct error e = { 0 };
+
+	cr_assert_eq(get_contents_within("bases-slow", 250, &r, &e), 0, "%s", e.text);
+	cr_assert_eq(r.got, 10);
+}
+
+Test(client, a_base_that_fails_ends_it)
+{
+	struct receiver r = { .n_wants = 10 };
+	struct error e = { 0 };
+
+	cr_assert_eq(get_contents("bases-fail", &r, &e), E_SPACE);
+	cr_assert(says(&e, "no base"));
 }
 
 Test(client, contents_end_when_the_receiver_fails)

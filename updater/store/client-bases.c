@@ -8,14 +8,17 @@
 
 #include "base/pool.h"
 
-#define PLACE 4 /* of NEED_BASE; then come … */
-#define ITEM  (DIGEST_SIZE + 4)
+#define PLACE	   4 /* of NEED_BASE; then come … */
+#define ITEM	   (DIGEST_SIZE + 4)
+#define UNREAD_MAX 65536 /* bytes of answers that the store does not take */
 
 struct question {
 	unsigned char *into;
 	size_t n;
 	atomic_bool done;    /* … and that is known: */
-	unsigned char there; /* what BASE says */
+	unsigned char there; /* what BASE says, … */
+	int r;		     /* … or an error */
+	struct error e;
 	unsigned char items[];
 };
 
@@ -29,7 +32,7 @@ struct bases {
 	size_t end;   /* … modulo BASES_MAX */
 };
 
-static int run(void *ctx, unsigned worker, void *job, struct error *e)
+static int run(void *ctx, unsigned worker, void *job, struct error *ignored)
 {
 	struct bases *b = ctx;
 	struct question *q = job;
@@ -37,18 +40,20 @@ static int run(void *ctx, unsigned worker, void *job, struct error *e)
 	int r = b->c->base ? 1 : 0;
 
 	(void)worker;
+	(void)ignored;
 	for (size_t i = 0, done = 0; r == 1 && i < q->n; i++) {
 		uint32_t size = le32_get(q->items + i * ITEM + DIGEST_SIZE);
 		struct digest d;
 
 		memcpy(d.b, q->items + i * ITEM, DIGEST_SIZE);
-		r = b->c->base(b->c->ctx, &d, size, q->into + done, e);
+		r = b->c->base(b->c->ctx, &d, size, q->into + done, &q->e);
 		done += size;
 	}
 	q->there = r == 1;
+	q->r = r < 0 ? r : 0;
 	atomic_store(&q->done, true);
 	(void)!write(b->event, &one, sizeof(one)); /* cannot fail: the counter is small */
-	return r < 0 ? r : 0;
+	return 0;
 }
 
 static void drop(void *job)
@@ -94,7 +99,7 @@ void bases_free(struct bases *b)
 		return;
 	pool_free(b->pool);
 	b->s->wake_fd = -1;
-	for (; b->first < b->end; b->first++)
+	for (; b->first < b->end; b->first++, b->s->busy--)
 		free(b->asked[b->first % BASES_MAX]);
 	cleanup_fd(&b->event);
 	free(b);
@@ -109,13 +114,15 @@ int bases_ask(struct bases *b, const struct frame *f, struct error *e)
 	for (size_t at = PLACE; at + ITEM <= p.size; at += ITEM)
 		end += le32_get(p.data + at + DIGEST_SIZE);
 	if (p.size <= PLACE || (p.size - PLACE) % ITEM != 0 || end > BASE_MAX ||
-		b->end - b->first == BASES_MAX)
+		b->end - b->first == BASES_MAX ||
+		b->s->out.size - b->s->out_done > UNREAD_MAX)
 		return client_refuse(b->s, f, e);
 	q = xcalloc(1, sizeof(*q) + p.size - PLACE);
 	q->into = b->s->base + le32_get(p.data);
 	q->n = (p.size - PLACE) / ITEM;
 	memcpy(q->items, p.data + PLACE, p.size - PLACE);
 	b->asked[b->end++ % BASES_MAX] = q;
+	b->s->busy++;
 	return pool_put(b->pool, q, 1, e);
 }
 
@@ -128,10 +135,15 @@ int bases_answer(struct bases *b, struct error *e)
 
 		if (!atomic_load(&q->done))
 			break;
-		r = client_ask(b->s, FRAME_BASE, (struct bytes){ &q->there, 1 },
-			(struct bytes){ 0 }, e);
+		if (q->r == 0)
+			r = client_ask(b->s, FRAME_BASE, (struct bytes){ &q->there, 1 },
+				(struct bytes){ 0 }, e);
+		else
+			*e = q->e;
+		r = r < 0 ? r : q->r;
 		free(q);
 		b->first++;
+		b->s->busy--;
 	}
 	return r;
 }

@@ -19,6 +19,7 @@ struct store {
 	uint64_t seen[3];	/* numbers of the last PROGRESS */
 	bool is_fetch;
 	unsigned char *base; /* BASE_MAX bytes the store can read */
+	unsigned busy;	     /* questions of the store's that we are seeing to */
 	/* Something is done that this thread has to see to: -1, or readable then. */
 	int wake_fd;
 	int (*wake)(void *ctx, struct error *e);

@@ -129,6 +129,8 @@ static int await_input(struct store *s, struct error *e)
 
 		if (r < 0)
 			return r;
+		if (s->busy > 0) /* it waits for us */
+			s->quiet_since_ms = now_ms();
 		if (s->stall_timeout_ms > 0) {
 			int64_t left = s->quiet_since_ms + s->stall_timeout_ms - now_ms();
 

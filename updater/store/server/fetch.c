@@ -155,7 +155,8 @@ static int fetch_or_heal(
 
 	if (damage_is_set() || repository_open(ss, e) < 0)
 		return fetch_anew(ss, channel, ret, e);
-	was_empty = !has_objects(ss->repo);
+	/* It may be marked as one without history all the same: that is mended anew. */
+	was_empty = !has_objects(ss->repo) && !held_is_shallow(ss->repo);
 	r = fetch_into(ss, ss->repo, channel, ret, &heal, e);
 	/* What an empty store got was the whole: asking again would bring the same. */
 	if (r < 0 && heal && !was_empty)

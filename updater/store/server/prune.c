@@ -179,9 +179,16 @@ static bool sync_refs(void)
 /* As far as there is room: what that frees makes room for more, the next time. */
 static bool rewrite_some(struct gather *g)
 {
+	uint64_t bytes = 0;
+
 	g->n_loose = 0;
 	gather_fit(g);
-	return g->n > 0 && gather_survey(g) && g->n_records > 0 && gather_write(g);
+	for (size_t i = 0; i < g->n; i++)
+		bytes += g->old[i].file.pack.size + g->old[i].file.idx.size;
+	/* Now what packs that stay have, too, is counted here as well. */
+	return g->n > 0 && gather_survey(g) && g->n_records > 0 &&
+	       is_too_large(bytes, g->bytes) &&
+	       gather_has_room(g, g->bytes + g->bytes / SPARE) && gather_write(g);
 }
 
 /* All that is needed into one pack, unless little else is there.  False: not done. */

@@ -11,7 +11,7 @@
 
 /*
  * Under the fetch lock, after held_update.  Best effort: what does not fit on the disk
- * twice stays for a later fetch, except packs that nothing is needed of; what cannot be
+ * twice stays for a later fetch, but for packs whose needed part does fit; what cannot be
  * read makes the next fetch begin anew.  ss->repo is opened anew where that is needed.
  * True: there is more room now.
  */
