@@ -57,7 +57,10 @@ class Scratch:
 
     def clean(self):
         for p in self.processes:
-            os.killpg(p.pid, signal.SIGTERM)  # fcgiwrap leaves its workers behind
+            try:
+                os.killpg(p.pid, signal.SIGTERM)  # fcgiwrap leaves its workers behind
+            except ProcessLookupError:
+                pass  # all have ended
             p.wait()
         for m in reversed(self.mounts):
             subprocess.run(["umount", "-l", m], stderr=subprocess.DEVNULL, check=False)
