@@ -219,3 +219,27 @@ bool text_unescape(const char *s, size_t n, struct buf *out)
 	}
 	return true;
 }
+
+bool text_take(struct bytes *in, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (in->size < n || memcmp(in->data, text, n) != 0)
+		return false;
+	in->data += n;
+	in->size -= n;
+	return true;
+}
+
+bool text_take_line(struct bytes *in, struct bytes *ret)
+{
+	const unsigned char *end;
+
+	if (in->size == 0)
+		return false;
+	end = memchr(in->data, '\n', in->size);
+	*ret = (struct bytes){ in->data, end ? (size_t)(end - in->data) : in->size };
+	in->data += ret->size + (end ? 1 : 0);
+	in->size -= ret->size + (end ? 1 : 0);
+	return true;
+}

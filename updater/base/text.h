@@ -24,6 +24,11 @@ void text_base64(struct bytes b, struct buf *out);
 /* Appends to `out`; `*out` is unspecified on failure. */
 bool text_unbase64(const char *s, size_t n, struct buf *out);
 
+/* Take `text`, or the next line without its newline, from the beginning of `in`; false:
+ * it does not begin so, or is empty.  The last line needs no newline. */
+bool text_take(struct bytes *in, const char *text);
+bool text_take_line(struct bytes *in, struct bytes *ret);
+
 /* Well-formed UTF-8 without NUL. */
 bool text_is_utf8(struct bytes b);
 

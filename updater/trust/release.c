@@ -235,24 +235,13 @@ void release_print_proof(const struct release *r, struct buf *out)
 		print_part(out, "tag", r->tags[i]);
 }
 
-static bool take_text(struct bytes *in, const char *text)
-{
-	size_t n = strlen(text);
-
-	if (in->size < n || memcmp(in->data, text, n) != 0)
-		return false;
-	in->data += n;
-	in->size -= n;
-	return true;
-}
-
 /* type SP size LF raw LF */
 static bool take_part(struct bytes *in, const char *type, size_t max, struct bytes *ret)
 {
 	const unsigned char *end;
 	uint64_t size;
 
-	if (!take_text(in, type) || !take_text(in, " "))
+	if (!text_take(in, type) || !text_take(in, " "))
 		return false;
 	end = memchr(in->data, '\n', in->size);
 	if (!end ||
@@ -265,7 +254,7 @@ static bool take_part(struct bytes *in, const char *type, size_t max, struct byt
 	*ret = (struct bytes){ in->data, (size_t)size };
 	in->data += size;
 	in->size -= (size_t)size;
-	return take_text(in, "\n");
+	return text_take(in, "\n");
 }
 
 int release_split_proof(struct bytes proof, struct bytes *ret_commit,
@@ -275,7 +264,7 @@ int release_split_proof(struct bytes proof, struct bytes *ret_commit,
 	struct bytes commit;
 	size_t n = 0;
 
-	if (!take_text(&proof, proof_head))
+	if (!text_take(&proof, proof_head))
 		return err_set(e, E_INPUT, "not a release's proof of version 1");
 	if (!take_part(&proof, "commit", RELEASE_COMMIT_MAX, &commit))
 		return err_set(e, E_INPUT, "release's proof without a whole commit");

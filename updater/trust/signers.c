@@ -83,14 +83,8 @@ static struct bytes take_word(struct bytes *in)
 
 static bool take_line(struct bytes *in, struct bytes *ret)
 {
-	const unsigned char *end;
-
-	if (in->size == 0)
+	if (!text_take_line(in, ret))
 		return false;
-	end = memchr(in->data, '\n', in->size);
-	*ret = cut(in, end ? (size_t)(end - in->data) : in->size);
-	if (end)
-		(void)cut(in, 1);
 	skip_blanks(ret);
 	return true;
 }

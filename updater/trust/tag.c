@@ -39,17 +39,6 @@ static bool split(struct bytes tag, struct bytes *ret_payload, struct bytes *ret
 	return true;
 }
 
-static bool take(struct bytes *in, const char *text)
-{
-	size_t n = strlen(text);
-
-	if (in->size < n || memcmp(in->data, text, n) != 0)
-		return false;
-	in->data += n;
-	in->size -= n;
-	return true;
-}
-
 /* The rest of the line, of one byte at least. */
 static bool take_rest(struct bytes *in)
 {
@@ -70,14 +59,14 @@ static int read_headers(
 	char hex[OID_HEX_MAX];
 
 	oid_hex(&info->commit, hex);
-	if (!take(in, "object ") || !take(in, hex) || !take(in, "\n"))
+	if (!text_take(in, "object ") || !text_take(in, hex) || !text_take(in, "\n"))
 		return err_set(e, E_UNTRUSTED, "a tag of something else");
-	if (!take(in, "type commit\n"))
+	if (!text_take(in, "type commit\n"))
 		return err_set(e, E_UNTRUSTED, "a tag of no commit");
-	if (!take(in, name) || !take_rest(in))
+	if (!text_take(in, name) || !take_rest(in))
 		return err_set(e, E_UNTRUSTED,
 			"a tag that is not named osupdate/%" PRIu64 "/…", info->serial);
-	if (!take(in, "tagger ") || !take_rest(in) || !take(in, "\n"))
+	if (!text_take(in, "tagger ") || !take_rest(in) || !text_take(in, "\n"))
 		return err_set(
 			e, E_UNTRUSTED, "a tag with other headers than git writes");
 	return 0;

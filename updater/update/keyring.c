@@ -8,6 +8,7 @@
 
 #include "base/beneath.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "slot/verify.h"
 
 static int read_owned(
@@ -33,24 +34,11 @@ static int open_trust(const struct device *d, int *ret, struct error *e)
 
 /* --- revocations ------------------------------------------------------------------ */
 
-static bool take_line(struct bytes *in, struct bytes *ret)
-{
-	const unsigned char *end;
-
-	if (in->size == 0)
-		return false;
-	end = memchr(in->data, '\n', in->size);
-	*ret = (struct bytes){ in->data, end ? (size_t)(end - in->data) : in->size };
-	in->data += ret->size + (end ? 1 : 0);
-	in->size -= ret->size + (end ? 1 : 0);
-	return true;
-}
-
 static bool has_line(struct bytes text, struct bytes line)
 {
 	struct bytes other;
 
-	while (take_line(&text, &other))
+	while (text_take_line(&text, &other))
 		if (other.size == line.size &&
 			memcmp(other.data, line.data, line.size) == 0)
 			return true;
@@ -73,7 +61,7 @@ static int remember(struct device *d, struct bytes text, struct error *e)
 	before = all.size;
 	if (all.size > 0 && all.data[all.size - 1] != '\n')
 		buf_adds(&all, "\n");
-	while (take_line(&text, &line)) {
+	while (text_take_line(&text, &line)) {
 		if (line.size == 0 || line.data[0] == '#' ||
 			has_line(buf_bytes(&all), line))
 			continue;

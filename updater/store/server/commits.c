@@ -18,8 +18,7 @@ static int by_time(const void *a, const void *b)
 	return x > y ? -1 : x < y;
 }
 
-/* "tree <id>\nparent <id>\n": git-commit(5) has no page of its own; see
- * Documentation/user-manual, "Commit Object". */
+/* A commit begins "tree <id>\nparent <id>\n". */
 bool commit_parent(const git_commit *commit, git_oid *ret)
 {
 	static const char key[] = "\nparent ";
