@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/io.h"
+#include "base/trusted.h"
 #include "build-config.h"
 #include "slot/survey.h"
 #include "slot/verify.h"
@@ -126,17 +127,11 @@ static int add_secret(
 	const char *key, const char *file, char **options, size_t *n, struct error *e)
 {
 	autobuf text = { 0 };
-	autofd fd = -1;
 	int r;
 
 	if (!file)
 		return 0;
-	fd = open(file, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return err_sys(e, "%s", file);
-	r = io_require_root_owned(fd, file, e);
-	if (r == 0)
-		r = io_read_file_at(AT_FDCWD, file, SECRET_MAX, &text, e);
+	r = trusted_read(file, SECRET_MAX, &text, e);
 	if (r < 0)
 		return r;
 	if (strcmp(key, "password") == 0 && text.size && text.data[text.size - 1] == '\n')
