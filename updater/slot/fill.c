@@ -469,11 +469,13 @@ static int end(void *ctx, struct error *e)
 
 	digest_finish(&f->sink.state, &found);
 	if (!digest_equal(&found, wanted))
-		return err_set(e, E_REMOTE,
-			"%s: the server's contents are not what was signed; nothing is "
-			"changed "
-			"for good, try again later or tell who runs the server",
-			f->entry.path);
+		return err_unsigned(e,
+			err_set(e, E_REMOTE,
+				"%s: the server's contents are not what was signed; "
+				"nothing is "
+				"changed "
+				"for good, try again later or tell who runs the server",
+				f->entry.path));
 	sink.fd = fd;
 	if (whole)
 		r = sink_extend(&sink, f->entry.size, e);
