@@ -83,6 +83,7 @@ Test(inodes, names_and_inodes_are_those_that_were_written)
 	cr_assert(inodes_names(x, seen.dir, on_name, &seen));
 	cr_assert_eq(seen.files, FILES);
 	cr_assert(inodes_stat(x, seen.dir, &st) && S_ISDIR(st.st_mode));
+	cr_assert_eq(st.st_uid, getuid());
 	cr_assert(inodes_stat(x, seen.last, &st));
 	cr_assert(S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0640);
 	cr_assert_eq(st.st_size, FILES - 1);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Slots' names, and which one the kernel command line means. */
-#include <criterion/criterion.h>
 #include <stdint.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
+#include "scratch.h"
 #include "slot/slot.h"
 
 static const struct slot slots[SLOT_COUNT] = {
@@ -87,4 +89,30 @@ Test(slot, a_device_that_is_missing_or_none_is_told_by_name)
 	cr_assert(strstr(e.text, "/nowhere/a"), "%s", e.text);
 	cr_assert_eq(slot_device(&slots[1], &device, &e), E_INPUT);
 	cr_assert(strstr(e.text, "not a block device"), "%s", e.text);
+}
+
+Test(slot, two_names_of_one_device_are_refused, .init = scratch_enter,
+	.fini = scratch_leave)
+{
+	static char a[] = "a";
+	static char link[] = "link";
+	static char node[] = "node";
+	char *const names[] = { link, node };
+
+	cr_assert_eq(mknod(a, S_IFBLK | 0600, makedev(7, 250)), 0);
+	cr_assert_eq(mknod(node, S_IFBLK | 0600, makedev(7, 250)), 0);
+	cr_assert_eq(symlink(a, link), 0);
+	for (int i = 0; i < 2; i++) {
+		const struct slot two[SLOT_COUNT] = {
+			{ .name = "A", .bootname = "A", .device = a },
+			{ .name = "B", .bootname = "B", .device = names[i] },
+		};
+
+		for (int target = 0; target < SLOT_COUNT; target++) {
+			struct error e = { 0 };
+
+			cr_expect_eq(slot_require_free(two, target, &e), E_INPUT);
+			cr_expect(strstr(e.text, "the same device"), "%s", e.text);
+		}
+	}
 }

@@ -217,6 +217,28 @@ Test(verify, leaves_its_own_files_and_lost_found_alone)
 	cr_assert_eq(verify().differences, 0, "%s", found.data);
 }
 
+Test(verify, a_lost_found_that_others_may_enter_or_that_holds_things_is_too_much)
+{
+	struct stat st;
+
+	list();
+	cr_assert_eq(stat("root", &st), 0);
+	cr_assert_eq(mkdir("root/lost+found", 0755), 0);
+	same_time("root", &st);
+	expect("lost+found extra\n");
+	cr_assert_eq(chmod("root/lost+found", 0700), 0);
+	expect("");
+	scratch_put("root/lost+found/shell", bytes_of("#!"));
+	expect("lost+found extra\n");
+	cr_assert_eq(unlink("root/lost+found/shell"), 0);
+	cr_assert_eq(chown("root/lost+found", 1000, 0), 0);
+	expect("lost+found extra\n");
+	cr_assert_eq(rmdir("root/lost+found"), 0);
+	scratch_put("root/lost+found", bytes_of("#!"));
+	same_time("root", &st);
+	expect("lost+found extra\n");
+}
+
 Test(verify, what_machines_fill_themselves_counts_apart)
 {
 	struct verify_sums sums;

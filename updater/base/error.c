@@ -56,6 +56,13 @@ int err_sys(struct error *e, const char *fmt, ...)
 	return code;
 }
 
+int err_unsigned(struct error *e, int r)
+{
+	if (e)
+		e->sys = ERR_UNSIGNED;
+	return r;
+}
+
 int err_prefix(struct error *e, int r, const char *fmt, ...)
 {
 	char old[sizeof(e->text)];

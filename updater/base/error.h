@@ -9,6 +9,8 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include <errno.h>
+
 enum err_code {
 	E_SYSTEM = -1,       /* a system call or tool failed; trying again may help */
 	E_INPUT = -2,        /* malformed: a file, a record, a signed but wrong release */
@@ -32,6 +34,13 @@ struct error {
 /* Set `e`; returns `code`.  `e` may be NULL. */
 int err_set(struct error *e, enum err_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * What came is not what was signed: an E_REMOTE that is no failing network's.  Sets e->sys
+ * to ERR_UNSIGNED and returns `r`; `e` may be NULL.
+ */
+#define ERR_UNSIGNED EBADMSG
+int err_unsigned(struct error *e, int r);
 
 /*
  * Set `e` from errno and append its message.  ENOSPC, EDQUOT -> E_SPACE,

@@ -97,16 +97,10 @@ int io_pwrite_full(int fd, const void *data, size_t size, uint64_t offset, struc
 	return 0;
 }
 
-int io_read_file_at(int dirfd, const char *name, size_t max, struct buf *ret,
-	struct error *e)
+int io_read_file(int fd, const char *name, size_t max, struct buf *ret, struct error *e)
 {
-	autofd fd = -1;
 	struct stat st;
 
-	/* O_NONBLOCK: a fifo planted under the name must not stop us here. */
-	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return err_sys(e, "%s", name);
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "%s: stat", name);
 	if (!S_ISREG(st.st_mode))
@@ -125,6 +119,16 @@ int io_read_file_at(int dirfd, const char *name, size_t max, struct buf *ret,
 		left -= n;
 		buf_add(ret, chunk, n);
 	}
+}
+
+int io_read_file_at(int dirfd, const char *name, size_t max, struct buf *ret,
+	struct error *e)
+{
+	/* O_NONBLOCK: a fifo planted under the name must not stop us here. */
+	autofd fd = openat(dirfd, name,
+		O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd < 0 ? err_sys(e, "%s", name) : io_read_file(fd, name, max, ret, e);
 }
 
 int io_sync(int fd, struct error *e)

@@ -27,6 +27,9 @@ int io_pwrite_full(int fd, const void *data, size_t size, uint64_t offset, struc
 int io_read_file_at(int dirfd, const char *name, size_t max, struct buf *ret,
 	struct error *e);
 
+/* The same of what is open for reading; `name` is for errors. */
+int io_read_file(int fd, const char *name, size_t max, struct buf *ret, struct error *e);
+
 /* Write `data` under a temporary name, fsync, rename over `name`, fsync the directory. */
 int io_replace_at(int dirfd, const char *name, struct bytes data, mode_t mode,
 	struct error *e);

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/subprocess.h"
 #include "base/text.h"
+#include "base/trusted.h"
 
 #define HOOK_PATH    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define HOOK_KEY_MAX 40
@@ -75,36 +76,41 @@ static int not_found(
 		name, hooks_dir, *have ? "are: " : "are none", have);
 }
 
-/* Who may write the directory may replace the hook. */
-static int check_parent(const char *path, struct error *e)
+/*
+ * One of the installed hooks: who may write its directory may replace it. What is above
+ * has this program in it, too.
+ */
+static int open_installed(
+	const char *hooks_dir, const char *path, int *ret_fd, struct error *e)
 {
-	size_t n = (size_t)(strrchr(path, '/') - path);
-	autofree char *dir = xstrndup(path, n ? n : 1);
-	autofd fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autofd dir = open(hooks_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autofd fd = open(path, O_PATH | O_CLOEXEC);
+	int r;
 
-	if (fd < 0)
-		return err_sys(e, "%s", dir);
-	return io_require_root_owned(fd, dir, e);
+	if (dir < 0 || fd < 0)
+		return err_sys(e, "%s", path);
+	r = io_require_root_owned(fd, path, e);
+	if (r == 0)
+		r = io_require_root_owned(dir, hooks_dir, e);
+	if (r == 0)
+		*ret_fd = take_fd(&fd);
+	return r;
 }
 
 static int check_file(
 	const char *hooks_dir, const char *name, const char *path, struct error *e)
 {
-	autofd fd = open(path, O_PATH | O_CLOEXEC);
+	autofd fd = -1;
 	struct stat st;
-	int r;
+	int r = name[0] == '/' ? trusted_open(path, O_PATH, &fd, e)
+			       : open_installed(hooks_dir, path, &fd, e);
 
-	if (fd < 0 && errno == ENOENT)
+	if (r == E_NOTFOUND)
 		return not_found(hooks_dir, name, path, e);
-	if (fd < 0)
-		return err_sys(e, "boot loader hook %s", path);
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, "boot loader hook %s: stat", path);
-	r = io_require_root_owned(fd, path, e);
-	if (r == 0)
-		r = check_parent(path, e);
 	if (r < 0)
 		return err_prefix(e, r, "boot loader hook");
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "boot loader hook %s: stat", path);
 	if (!S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
 		return err_set(e, E_UNTRUSTED,
 			"boot loader hook %s: not an executable file; chmod +x it, or "

@@ -35,16 +35,21 @@ static int check_stop(const struct apply *a, struct error *e)
 
 /* --- removals --------------------------------------------------------------------- */
 
+/* A slot may hold anything under these names: what the seal cannot replace goes, too. */
 static int unseal(int root, struct error *e)
 {
 	autofd dirfd = -1;
-	const char *name;
-	int r = beneath_parent(root, PATH_RELEASE, &dirfd, &name, NULL);
+	struct stat st;
+	int r = beneath_open(root, PATH_OWN, O_RDONLY | O_DIRECTORY, 0, &dirfd, NULL);
 
 	if (r < 0)
 		return 0; /* no such directory: not sealed */
-	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
-		return err_sys(e, PATH_RELEASE ": remove");
+	r = tree_remove(dirfd, "release", e);
+	if (r == 0 && fstatat(dirfd, "manifest", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		S_ISDIR(st.st_mode))
+		r = tree_remove(dirfd, "manifest", e);
+	if (r < 0)
+		return err_prefix(e, r, PATH_OWN);
 	return syncfs(root) < 0 ? err_sys(e, "syncfs") : 0;
 }
 

@@ -65,6 +65,7 @@ bool inodes_stat(struct inodes *x, uint64_t number, struct stat *ret)
 		.st_ino = number,
 		.st_mode = inode.i_mode,
 		.st_nlink = inode.i_links_count,
+		.st_uid = inode_uid(inode),
 		.st_size = (off_t)EXT2_I_SIZE(&inode),
 		.st_mtim = time_of(inode.i_mtime, inode.i_mtime_extra),
 		.st_ctim = time_of(inode.i_ctime, inode.i_ctime_extra),

@@ -21,7 +21,7 @@ struct inodes;
 struct inodes *inodes_open(const char *device);
 void inodes_close(struct inodes *x);
 
-/* Sets inode, type and mode, links, size, mtime and ctime, and nothing else. */
+/* Sets inode, type and mode, links, owner, size, mtime and ctime, and nothing else. */
 bool inodes_stat(struct inodes *x, uint64_t number, struct stat *ret);
 
 /* `each` name of a directory but . and .., in no order; false when it cannot be read. */

@@ -85,9 +85,10 @@ int make_finish(const struct maker *m, int fd, uint64_t index, const struct entr
 
 int make_refuse(struct error *e)
 {
-	return err_set(e, E_REMOTE,
-		"the server's contents are not what was signed; nothing is changed for "
-		"good, try again later or tell who runs the server");
+	return err_unsigned(e,
+		err_set(e, E_REMOTE,
+			"the server's contents are not what was signed; nothing is "
+			"changed for good, try again later or tell who runs the server"));
 }
 
 int make_discard(

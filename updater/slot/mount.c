@@ -38,6 +38,10 @@ static int context_set(int context, const char *device, bool writable)
 		return -1;
 	if (fsconfig(context, FSCONFIG_SET_STRING, "errors", "remount-ro", 0) < 0)
 		return -1;
+	/* A superblock may ask for the opposite, and then what was synced is not on the
+	 * disk (tune2fs -o nobarrier). */
+	if (writable && fsconfig(context, FSCONFIG_SET_FLAG, "barrier", NULL, 0) < 0)
+		return -1;
 	/* mke2fs leaves inode tables to be zeroed in the background, some each time it is
 	 * mounted: writes that belong to no update. */
 	if (writable &&

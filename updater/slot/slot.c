@@ -156,13 +156,34 @@ static int require_no_holders(const struct slot *slot, dev_t device, struct erro
 	return r;
 }
 
-int slot_require_free(const struct slot *slot, struct error *e)
+/* Links and nodes: two names in the configuration may be one device. */
+static int require_distinct(
+	const struct slot *slots, int target, dev_t device, struct error *e)
 {
+	for (int i = 0; i < SLOT_COUNT; i++) {
+		dev_t other;
+
+		if (i != target && slot_device(&slots[i], &other, NULL) == 0 &&
+			other == device)
+			return err_set(e, E_INPUT,
+				"slots %s and %s are the same device (%s, %s); check "
+				"device= in [slot]",
+				slots[i].name, slots[target].name, slots[i].device,
+				slots[target].device);
+	}
+	return 0;
+}
+
+int slot_require_free(const struct slot *slots, int target, struct error *e)
+{
+	const struct slot *slot = &slots[target];
 	struct stat root;
 	dev_t device;
 	autofd fd = -1;
 	int r = slot_device(slot, &device, e);
 
+	if (r == 0)
+		r = require_distinct(slots, target, device, e);
 	if (r < 0)
 		return r;
 	if (stat("/", &root) < 0)

@@ -40,6 +40,7 @@ struct looking {
 	size_t n;
 	size_t cap;
 	uint64_t found; /* sum over the names a directory does hold */
+	uint64_t lost;	/* inode of lost+found, 0: there is none */
 	const struct level *in;
 	unsigned char key[crypto_shorthash_KEYBYTES];
 };
@@ -68,12 +69,27 @@ static void on_name(void *ctx, const char *name, size_t size, uint64_t inode)
 {
 	struct looking *k = ctx;
 
-	if (k->in->path_size == 0 && is_named(name, size, "lost+found"))
+	if (k->in->path_size == 0 && is_named(name, size, "lost+found")) {
+		k->lost = inode;
 		return;
+	}
 	if (k->in->own &&
 		(is_named(name, size, "manifest") || is_named(name, size, "release")))
 		return;
 	k->found += size <= NAME_MAX ? name_sum(k, name, size, inode) : 1;
+}
+
+/* With anything in it, or for others to enter, it goes away with the next release. */
+static bool is_lost_found(struct looking *k)
+{
+	static const struct level other = { .path_size = 1 };
+	struct stat st;
+
+	k->in = &other;
+	k->found = 0;
+	return inodes_stat(k->disk, k->lost, &st) && S_ISDIR(st.st_mode) &&
+	       st.st_uid == 0 && (st.st_mode & 07077) == 0 &&
+	       inodes_names(k->disk, k->lost, on_name, k) && k->found == 0;
 }
 
 /* Leave the innermost directory: does it hold its names, and no others? */
@@ -157,6 +173,8 @@ static bool ask_all(struct survey *s, struct bytes manifest)
 		same = is_same(&k, &entry, index++);
 	while (same && k.n > 0)
 		same = leave(&k);
+	if (same && k.lost)
+		same = is_lost_found(&k);
 	inodes_close(k.disk);
 	free(k.levels);
 	return same && got == 0 && index == s->index.count;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 /* One directory of the manifest that is open now. */
 struct frame {
@@ -52,12 +53,42 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool passed_over(const char *dir, const char *name)
+/* As mke2fs makes it. With anything in it, or for others to enter, it is too much. */
+static bool is_lost_found(int at, const char *name)
 {
+	static const char selinux[] = "security.selinux";
+	int fd = openat(
+		at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC);
+	autodir dir = fd < 0 ? NULL : fdopendir(fd);
+	char attributes[64];
+	struct dirent *d;
+	struct stat st;
+	ssize_t n;
+
+	if (!dir) {
+		cleanup_fd(&fd);
+		return false;
+	}
+	n = flistxattr(fd, attributes, sizeof(attributes));
+	if (fstat(fd, &st) < 0 || st.st_uid != 0 || (st.st_mode & 07077) != 0 ||
+		(n != 0 && !(n == sizeof(selinux) && strcmp(attributes, selinux) == 0)))
+		return false;
+	do {
+		errno = 0;
+		d = readdir(dir);
+	} while (d && (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0));
+	return !d && errno == 0;
+}
+
+static bool passed_over(const struct frame *f, const char *name)
+{
+	const char *dir = f->path;
+
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return true;
 	if (strcmp(dir, ".") == 0)
-		return strcmp(name, "lost+found") == 0;
+		return strcmp(name, "lost+found") == 0 &&
+		       is_lost_found(dirfd(f->dir), name);
 	return strcmp(dir, PATH_OWN) == 0 &&
 	       (strcmp(name, "manifest") == 0 || strcmp(name, "release") == 0);
 }
@@ -74,7 +105,7 @@ static int frame_read(struct frame *f, struct error *e)
 		d = readdir(f->dir);
 		if (!d)
 			break;
-		if (passed_over(f->path, d->d_name))
+		if (passed_over(f, d->d_name))
 			continue;
 		ARRAY_GROW(f->names, f->n_names, cap);
 		f->n_names++;

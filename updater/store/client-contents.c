@@ -122,7 +122,7 @@ static int want_error(const struct stream *st, const struct pending *p, const ch
 	text_escape(&text, path, false);
 	buf_addf(&text, ": %s: ", what);
 	text_escape(&text, why, false);
-	return err_set(e, E_REMOTE, "%s", text.data);
+	return err_unsigned(e, err_set(e, E_REMOTE, "%s", text.data));
 }
 
 static int take_content(struct stream *st, const struct frame *content, struct error *e)

@@ -505,9 +505,10 @@ int store_manifest(struct store *s, const struct oid *commit, const struct diges
 			return client_refuse(s, &f, e);
 		if (f.payload.size > left)
 			return client_break(
-				s, err_set(e, E_REMOTE,
-					   "manifest: longer than the signed %llu bytes",
-					   (unsigned long long)size));
+				s, err_unsigned(e, err_set(e, E_REMOTE,
+							   "manifest: longer than the "
+							   "signed %llu bytes",
+							   (unsigned long long)size)));
 		left -= f.payload.size;
 		digest_update(&st, f.payload.data, f.payload.size);
 		r = io_write_full(fd, f.payload.data, f.payload.size, e);
@@ -518,10 +519,12 @@ int store_manifest(struct store *s, const struct oid *commit, const struct diges
 		return r;
 	digest_finish(&st, &got);
 	if (left > 0)
-		return err_set(e, E_REMOTE,
-			"manifest: shorter than the signed %llu bytes",
-			(unsigned long long)size);
+		return err_unsigned(
+			e, err_set(e, E_REMOTE,
+				   "manifest: shorter than the signed %llu bytes",
+				   (unsigned long long)size));
 	if (!digest_equal(&got, digest))
-		return err_set(e, E_REMOTE, "manifest: differs from the signed one");
+		return err_unsigned(
+			e, err_set(e, E_REMOTE, "manifest: differs from the signed one"));
 	return 0;
 }

@@ -6,16 +6,14 @@
  */
 #include "update/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "base/io.h"
 #include "base/text.h"
+#include "base/trusted.h"
 #include "boot/hook.h"
 #include "update/config-value.h"
 
@@ -409,33 +407,13 @@ static int check_required(const struct reading *in)
 
 static int read_text(const char *file, struct buf *ret, struct error *e)
 {
-	autofd fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char chunk[4096];
-	struct stat st;
-	size_t n = 0;
-	int r;
+	int r = trusted_read(file, CONFIG_MAX, ret, e);
 
-	if (fd < 0 && errno == ENOENT)
+	if (r == E_NOTFOUND)
 		return err_set(e, E_NOTFOUND,
 			"%s: no such file; write one (osupdate.conf(5)) or name it with "
 			"--config",
 			file);
-	if (fd < 0)
-		return err_sys(e, "%s", file);
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, "%s: stat", file);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, E_INPUT, "%s: not a regular file", file);
-	r = io_require_root_owned(fd, file, e);
-	while (r == 0) {
-		r = io_read(fd, chunk, sizeof(chunk), &n, e);
-		if (r < 0 || n == 0)
-			return r < 0 ? err_prefix(e, r, "%s", file) : 0;
-		buf_add(ret, chunk, n);
-		if (ret->size > CONFIG_MAX)
-			return err_set(
-				e, E_INPUT, "%s: larger than %d bytes", file, CONFIG_MAX);
-	}
 	return r;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "slot/survey.h"
+#include "update/doubt.h"
 #include "update/loader.h"
 #include "update/offer.h"
 #include "update/policy.h"
@@ -114,7 +115,7 @@ static int before_write(void *ctx, struct error *e)
 	int r = refuse_only_sealed(d, job->options, job->target, e);
 
 	if (r == 0)
-		r = slot_require_free(&d->config.slots[job->target], e);
+		r = slot_require_free(d->config.slots, job->target, e);
 	if (r == 0)
 		r = begin(job, e);
 	if (r == 0)
@@ -250,6 +251,14 @@ static int refuse_rolled_back(
 		d->config.slots[device_other(d->booted)].name);
 }
 
+/* What is not as it was signed came from the store, or lies there. */
+static int doubt(const struct job *job, int r, const struct error *e)
+{
+	if (r == E_REMOTE && e && e->sys == ERR_UNSIGNED)
+		doubt_note(job->d->state_dirfd, &release_info(job->release)->identity);
+	return r;
+}
+
 static int write_slot(struct job *job, struct deploy_result *ret, struct error *e)
 {
 	struct device *d = job->d;
@@ -274,12 +283,14 @@ static int write_slot(struct job *job, struct deploy_result *ret, struct error *
 		r = device_store(d, &in.store, e);
 	survey_wait(d->survey);
 	if (r < 0)
-		return r;
+		return doubt(job, r, e);
 	in.survey = d->survey;
 	in.manifest = manifest;
 	r = install_run(&in, &ret->sums, e);
 	ret->wrote = r == 0;
-	return r < 0 ? err_prefix(e, r, "slot %s", in.slot->name) : 0;
+	if (r == 0)
+		doubt_clear(d->state_dirfd);
+	return r < 0 ? err_prefix(e, doubt(job, r, e), "slot %s", in.slot->name) : 0;
 }
 
 int deploy_release(struct device *d, const struct release *rel, const struct deploy *o,
@@ -307,7 +318,7 @@ int deploy_release(struct device *d, const struct release *rel, const struct dep
 		return record_only(d, rel, e);
 	}
 	survey_wait(d->survey);
-	r = slot_require_free(&d->config.slots[job.target], e);
+	r = slot_require_free(d->config.slots, job.target, e);
 	if (r == 0)
 		r = write_slot(&job, ret, e);
 	return r < 0 ? r : finish(&job, ret, e);

@@ -10,14 +10,16 @@
 #include <time.h>
 
 #include "base/io.h"
+#include "base/trusted.h"
 #include "build-config.h"
 #include "slot/survey.h"
 #include "slot/verify.h"
+#include "update/doubt.h"
 #include "update/history.h"
 
 #define STORE_USER  "osupdate"
 #define SECRET_MAX  65536 /* bytes of a password or key file */
-#define OPTIONS_MAX 16
+#define OPTIONS_MAX 20
 
 int device_save(struct device *d, struct error *e)
 {
@@ -126,17 +128,11 @@ static int add_secret(
 	const char *key, const char *file, char **options, size_t *n, struct error *e)
 {
 	autobuf text = { 0 };
-	autofd fd = -1;
 	int r;
 
 	if (!file)
 		return 0;
-	fd = open(file, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return err_sys(e, "%s", file);
-	r = io_require_root_owned(fd, file, e);
-	if (r == 0)
-		r = io_read_file_at(AT_FDCWD, file, SECRET_MAX, &text, e);
+	r = trusted_read(file, SECRET_MAX, &text, e);
 	if (r < 0)
 		return r;
 	if (strcmp(key, "password") == 0 && text.size && text.data[text.size - 1] == '\n')
@@ -260,6 +256,8 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 	add_option("username", d->config.username, options, &n);
 	add_option("proxy", d->config.proxy, options, &n);
 	add_keep(d, options, &n);
+	if (d->lock_fd >= 0 && doubt_is_new(d->state_dirfd))
+		add_option("doubt", "yes", options, &n);
 	r = add_secret("password", d->config.password_file, options, &n, e);
 	if (r == 0)
 		r = add_secret("ssh-key", d->config.ssh_key, options, &n, e);
@@ -269,6 +267,8 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 		r = add_http_options(d, options, &n, e);
 	if (r == 0)
 		r = store_open(&o, &d->store, e);
+	if (r == 0 && d->lock_fd >= 0)
+		doubt_told(d->state_dirfd); /* all options were answered */
 	for (size_t i = 0; i < n; i++) {
 		sodium_memzero(options[i], strlen(options[i]));
 		free(options[i]);

@@ -7,12 +7,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/subprocess.h"
 #include "base/text.h"
+#include "base/trusted.h"
 
 #define OUTPUT_MAX	     (1 << 20) /* of one check; more fails it */
 #define SYSTEMCTL_TIMEOUT_MS 30000
@@ -136,6 +137,8 @@ static void run_check(struct run *run, const char *path, bool required)
 /* Executable regular files that only root may have written, names as run-parts(8). */
 static int usable(int dirfd, const char *dir, const char *name, struct error *e)
 {
+	autofree char *path = xasprintf("%s/%s", dir, name);
+	autofd own = -1;
 	autofd fd = -1;
 	struct stat st;
 
@@ -145,8 +148,8 @@ static int usable(int dirfd, const char *dir, const char *name, struct error *e)
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 		!(st.st_mode & S_IXUSR))
 		return 0;
-	if (io_require_root_owned(fd, name, e) < 0)
-		return err_prefix(e, E_UNTRUSTED, "health check %s", dir);
+	if (trusted_open(path, O_PATH, &own, e) < 0)
+		return err_prefix(e, E_UNTRUSTED, "health check");
 	return 1;
 }
 
@@ -176,18 +179,19 @@ static int run_dir(struct run *run, const char *place, bool required, struct err
 {
 	autofree char *dir =
 		xasprintf("%s/%s.d", place, required ? "required" : "wanted");
-	autofd fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autofd fd = -1;
+	int r = trusted_open(dir, O_RDONLY | O_DIRECTORY, &fd, e);
 	autofd own = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	DIR *d = own < 0 ? NULL : fdopendir(own);
 	char **names = NULL;
 	size_t n = 0;
 	size_t cap = 0;
-	int r;
 
+	if (r < 0)
+		return r == E_NOTFOUND ? 0 : r;
 	if (!d)
-		return fd < 0 && errno != ENOENT ? err_sys(e, "%s", dir) : 0;
+		return err_sys(e, "%s", dir);
 	(void)take_fd(&own); /* closedir's now */
-	r = io_require_root_owned(fd, dir, e);
 	for (struct dirent *entry = readdir(d); r == 0 && entry; entry = readdir(d)) {
 		ARRAY_GROW(names, n, cap);
 		names[n++] = xstrdup(entry->d_name);

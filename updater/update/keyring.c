@@ -9,21 +9,8 @@
 #include "base/beneath.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "base/trusted.h"
 #include "slot/verify.h"
-
-static int read_owned(
-	int dirfd, const char *name, const char *shown, struct buf *ret, struct error *e)
-{
-	autofd fd = openat(dirfd, name, O_PATH | O_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return err_sys(e, "%s", shown);
-	r = io_require_root_owned(fd, shown, e);
-	if (r < 0)
-		return r;
-	return io_read_file_at(dirfd, name, SIGNERS_FILE_MAX, ret, e);
-}
 
 static int open_trust(const struct device *d, int *ret, struct error *e)
 {
@@ -76,19 +63,18 @@ static int remember(struct device *d, struct bytes text, struct error *e)
 	return io_replace_at(dir, "revoked", buf_bytes(&all), 0644, e);
 }
 
-static int revoke_from(
-	struct device *d, int dirfd, const char *name, const char *shown, struct error *e)
+/* `own`: our own list, the others are remembered there. */
+static int revoke_from(struct device *d, const char *shown, bool own, struct error *e)
 {
 	autobuf text = { 0 };
 	struct error why;
-	int r = read_owned(dirfd, name, shown, &text, e);
+	int r = trusted_read(shown, SIGNERS_FILE_MAX, &text, e);
 
 	if (r == E_NOTFOUND)
 		return 0;
 	if (r == 0)
 		r = signers_revoke(d->signers, shown, buf_bytes(&text), e);
-	if (r == 0 && d->lock_fd >= 0 && dirfd == AT_FDCWD &&
-		remember(d, buf_bytes(&text), &why) < 0)
+	if (r == 0 && d->lock_fd >= 0 && !own && remember(d, buf_bytes(&text), &why) < 0)
 		progress_note(d->progress, "%s: is not remembered: %s", shown, why.text);
 	return r;
 }
@@ -108,17 +94,17 @@ static int load_pinned(struct device *d, struct error *e)
 	autobuf text = { 0 };
 	autofree char *dir = xstrndup(file, (size_t)(strrchr(file, '/') - file));
 	autofree char *revoked = xasprintf("%s/revoked", dir);
-	int r = read_owned(AT_FDCWD, file, file, &text, e);
+	int r = trusted_read(file, SIGNERS_FILE_MAX, &text, e);
 
 	if (r == 0)
 		r = parse(d, file, &text, e);
-	return r < 0 ? r : revoke_from(d, AT_FDCWD, revoked, revoked, e);
+	return r < 0 ? r : revoke_from(d, revoked, false, e);
 }
 
 static int seed(struct device *d, struct buf *text, struct error *e)
 {
 	autofd dir = -1;
-	int r = read_owned(AT_FDCWD, KEYRING_SEED, KEYRING_SEED, text, e);
+	int r = trusted_read(KEYRING_SEED, SIGNERS_FILE_MAX, text, e);
 
 	if (r < 0)
 		return err_prefix(e, r,
@@ -137,15 +123,13 @@ static int load_own(struct device *d, struct error *e)
 {
 	autofree char *shown = xasprintf("%s/trust/allowed_signers", d->config.state);
 	autobuf text = { 0 };
-	int r = read_owned(d->state_dirfd, "trust/allowed_signers", shown, &text, e);
+	int r = trusted_read(shown, SIGNERS_FILE_MAX, &text, e);
 
 	if (r == E_NOTFOUND)
 		r = seed(d, &text, e);
 	if (r == 0)
 		r = parse(d, shown, &text, e);
-	return r < 0 ? r
-		     : revoke_from(d, AT_FDCWD, "/etc/osupdate/revoked",
-			       "/etc/osupdate/revoked", e);
+	return r < 0 ? r : revoke_from(d, "/etc/osupdate/revoked", false, e);
 }
 
 int keyring_load(struct device *d, struct error *e)
@@ -157,7 +141,7 @@ int keyring_load(struct device *d, struct error *e)
 		errno != EEXIST)
 		return err_sys(e, "%s/trust", d->config.state);
 	r = d->config.signers ? load_pinned(d, e) : load_own(d, e);
-	return r < 0 ? r : revoke_from(d, d->state_dirfd, "trust/revoked", shown, e);
+	return r < 0 ? r : revoke_from(d, shown, true, e);
 }
 
 /* --- a release that brings keys --------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "base/trusted.h"
 #include "build-config.h"
 #include "update/device.h"
 #include "update/keyring.h"
@@ -26,10 +27,7 @@ static int open_state_dir(struct device *d, struct error *e)
 	 * papered over by a directory on the root file system. */
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		return err_sys(e, "%s: cannot be made", path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return err_sys(e, "%s", path);
-	r = io_require_root_owned(fd, path, e);
+	r = trusted_open(path, O_RDONLY | O_DIRECTORY, &fd, e);
 	if (r < 0)
 		return r;
 	if (mkdirat(fd, "slots", 0755) < 0 && errno != EEXIST)

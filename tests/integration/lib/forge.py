@@ -6,82 +6,14 @@ Takes the commit BRANCH points to, changes it as HOW says, signs it again with K
 the signature is not what is wrong, and moves BRANCH there (what a hostile or broken
 server, or a careless builder, could offer).  Prints the new commit.
 """
-import os
 import re
-import subprocess
 import sys
+
+from releases import blob, git, move, payload, sign, split, trailer, tree_with, use
 
 git_dir, branch, key, how = sys.argv[1:5]
 argument = sys.argv[5] if len(sys.argv) > 5 else None
-
-
-def git(*args, data=None, env=None):
-    return subprocess.run(["git", "--git-dir=" + git_dir, *args], input=data, check=True,
-                          stdout=subprocess.PIPE, env={**os.environ, **(env or {})}).stdout
-
-
-def split(raw):
-    """A raw commit into headers (without the signature) and message."""
-    head, message = raw.split(b"\n\n", 1)
-    lines, armor = [], []
-    inside = False
-    for line in head.split(b"\n"):
-        if line.startswith(b"gpgsig "):
-            inside = True
-            armor.append(line[7:])
-        elif inside and line.startswith(b" "):
-            armor.append(line[1:])
-        else:
-            inside = False
-            lines.append(line)
-    return lines, message, armor
-
-
-def sign(payload, namespace="git"):
-    out = subprocess.run(["ssh-keygen", "-Y", "sign", "-n", namespace, "-f", key], input=payload,
-                         check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
-    return out.rstrip(b"\n").split(b"\n")
-
-
-def join(lines, message, armor):
-    head = b"\n".join(lines)
-    if armor:
-        head += b"\ngpgsig " + b"\n ".join(armor)
-    return head + b"\n\n" + message
-
-
-def payload(lines, message):
-    return b"\n".join(lines) + b"\n\n" + message
-
-
-def blob(data):
-    return git("hash-object", "-w", "--stdin", data=data).strip().decode()
-
-
-def tree_with(tree, changes):
-    """`tree` with {path: (mode, blob) or None to remove}."""
-    index = os.path.join(git_dir, "forge-index")
-    if os.path.exists(index):
-        os.unlink(index)
-    env = {"GIT_INDEX_FILE": index}
-    git("read-tree", tree, env=env)
-    text = b""
-    for path, what in changes.items():
-        if what is None:
-            text += b"0 " + b"0" * 40 + b"\t" + path + b"\0"
-        else:
-            text += ("%s %s\t" % what).encode() + path + b"\0"
-    git("update-index", "-z", "--index-info", data=text, env=env)
-    return git("write-tree", env=env).strip()
-
-
-def trailer(message, name, value):
-    new, n = re.subn(rb"(?m)^Osupdate-" + name.encode() + rb": .*$",
-                     b"Osupdate-" + name.encode() + b": " + value.encode(), message)
-    assert n == 1, name
-    return new
-
-
+use(git_dir, key)
 raw = git("cat-file", "commit", branch)
 lines, message, armor = split(raw)
 tree = lines[0].split()[1].decode()
@@ -136,7 +68,4 @@ else:
 
 if resign:
     armor = sign(payload(lines, message))
-commit = git("hash-object", "-t", "commit", "-w", "--stdin", "--literally",
-             data=join(lines, message, armor)).strip().decode()
-git("update-ref", "refs/heads/" + branch, commit)
-print(commit)
+print(move(branch, lines, message, armor))

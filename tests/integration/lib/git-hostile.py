@@ -3,6 +3,7 @@
 """git-hostile.py PORT REPOSITORY OLD NEW: a git server on loopback that offers NEW to a device
 that has OLD, and answers as the first component of the path says: "good", or as no git
 server does.  GET /modes lists all ways."""
+import gzip
 import hashlib
 import http.server
 import socketserver
@@ -176,7 +177,18 @@ REDIRECTS = {
     "redirect-odd": "gopher://127.0.0.1/info/refs?service=git-upload-pack",
 }
 STATUS = {"status-500": 500, "status-204": 204, "status-404": 404, "status-401": 401}
-MODES = sorted({*FIRST, *REFS, *ANSWERS, *REDIRECTS, *STATUS, "redirect-post", "post-500", "post-html"})
+# Below HTTP's own rules: bytes as they are sent.
+BARE = {
+    "headers-endless": then(b"HTTP/1.1 200 OK\r\n", endless(b"X: y\r\n" * 10000)),
+    "header-endless": then(b"HTTP/1.1 200 OK\r\nX: ", endless(b"y" * 65536)),
+    "continue-endless": endless(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+    "no-http": b"\x1b[2J evil\r\n\r\n",
+    "chunk-endless": then(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: " + ADVERTISED.encode() +
+                          b"\r\n\r\n", endless(b"f" * 65536)),
+    "gzip-bomb": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Type: " + ADVERTISED.encode() +
+    b"\r\n\r\n" + gzip.compress(bytes(64 << 20)),
+}
+MODES = sorted({*FIRST, *REFS, *ANSWERS, *REDIRECTS, *STATUS, *BARE, "redirect-post", "post-500", "post-html"})
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -201,6 +213,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send("text/plain", "\n".join(MODES).encode() + b"\n")
         elif mode in REDIRECTS:
             self.send("text/plain", b"", 302, Location=REDIRECTS[mode])
+        elif mode in BARE:
+            self.close_connection = True
+            try:
+                for piece in [BARE[mode]] if isinstance(BARE[mode], bytes) else BARE[mode]:
+                    self.wfile.write(piece)
+            except OSError:
+                pass
         elif mode in STATUS:
             self.send("text/plain", b"", STATUS[mode])
         else:

@@ -15,11 +15,13 @@
 #include "store/server/contents.h"
 #include "store/server/fetch.h"
 #include "store/server/history.h"
+#include "store/server/kept.h"
 #include "store/server/local.h"
 #include "store/server/remote.h"
 #include "store/server/repository.h"
 #include "store/server/smart.h"
 #include "store/server/streams.h"
+#include "store/server/sweep.h"
 #include "store/url.h"
 
 struct server {
@@ -278,9 +280,16 @@ static int serve_history(
 
 static int serve_option(struct server *s, const char *text, struct error *e)
 {
+	bool known = s->ss.options.doubt != NULL;
+	int r;
+
 	if (s->started)
 		return err_set(e, E_USAGE, "options come first");
-	return options_set(&s->ss.options, text, e);
+	r = options_set(&s->ss.options, text, e);
+	if (r < 0 || known || !s->ss.options.doubt)
+		return r;
+	damage_set();
+	return remove_tree(KEPT_DIR, e);
 }
 
 /* `text` is the payload with a NUL behind it. */

@@ -187,6 +187,7 @@ static char **option_field(struct options *o, const char *key, size_t n)
 		{ "have", &o->have },
 		{ "keep", &o->keep },
 		{ "ahead", &o->ahead },
+		{ "doubt", &o->doubt },
 		{ "rate-limit", &o->rate_limit },
 		{ "netrc", &o->netrc },
 		{ "client-certificate", &o->client_certificate },
@@ -225,7 +226,7 @@ void options_release(struct options *o)
 	char *secrets[] = { o->password, o->ssh_key, o->netrc, o->client_certificate,
 		o->client_key };
 	char *others[] = { o->url, o->proxy, o->ca, o->username, o->known_hosts,
-		o->stream, o->have, o->keep, o->ahead, o->rate_limit };
+		o->stream, o->have, o->keep, o->ahead, o->doubt, o->rate_limit };
 
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
 		if (secrets[i])

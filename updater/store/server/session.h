@@ -24,7 +24,9 @@ struct options {
 	char *password;
 	char *ssh_key;
 	char *known_hosts;
-	char *keep; /* commit ids of releases that stay in a git store, by spaces */
+	char *keep;  /* commit ids of releases that stay in a git store, by spaces */
+	char *doubt; /* given: what is here was not what was signed, so begin from nothing
+		      */
 	/* for release streams: */
 	char *stream;	  /* places, separated by spaces */
 	char *have;	  /* commit ids of what slots hold, separated by spaces */

@@ -90,9 +90,22 @@ static void want(struct visit *v, const git_oid *id, const git_oid *commit)
 	v->commits[v->n_commits++] = *commit;
 }
 
+/* What was promoted was complete: to ask for it, and say that it is here, brings nothing.
+ */
+static int damaged(
+	const git_oid *id, const char *missing, bool *ret_heal, struct error *e)
+{
+	char hex[GIT_OID_HEXSZ + 1];
+
+	*ret_heal = true;
+	return err_set(e, E_REMOTE, "the store's release %.12s is damaged: %s is missing",
+		git_oid_tostr(hex, sizeof(hex), id), missing);
+}
+
 /* Is there nothing to bring?  What was promoted is complete, unless it was found not to
  * be; other things may be leftovers. */
-static int want_release(struct visit *v, const git_oid *id, struct error *e)
+static int want_release(
+	struct visit *v, const git_oid *id, bool *ret_heal, struct error *e)
 {
 	autogit(git_odb) odb = NULL;
 	autofree char *missing = NULL;
@@ -105,6 +118,8 @@ static int want_release(struct visit *v, const git_oid *id, struct error *e)
 			v->ss, v->repo, id, v->held.n ? v->held.ids : NULL, &missing, e);
 		if (r < 0 || !missing)
 			return r;
+		if (held_has(&v->held, id))
+			return damaged(id, missing, ret_heal, e);
 	} else {
 		r = announce(v->ss, e);
 		if (r < 0)
@@ -164,7 +179,7 @@ static int bring(struct visit *v, const git_oid *release, bool *ret_heal, struct
 		.haves = v->held.ids,
 		.n_haves = v->held.n,
 		.depth = 1 };
-	int r = want_release(v, release, e);
+	int r = want_release(v, release, ret_heal, e);
 
 	if (r < 0)
 		return r;
