@@ -10,7 +10,7 @@
 #include "store/server/syscalls.h"
 #include "store/url.h"
 
-#define PATHS_MAX      64
+#define PATHS_MAX      96
 #define BORROWED_MAX   8     /* repositories that one has objects in, of each other */
 #define ALTERNATES_MAX 65536 /* bytes */
 
@@ -120,6 +120,8 @@ int sandbox_enter(struct sandbox *s, const struct options *o, struct error *e)
 	bool far = o->url && !local;
 	int r;
 
+	if (s->entered)
+		return 0;
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
 		(void)add(&p, common[i]);
 	if (o->ca)
@@ -133,6 +135,7 @@ int sandbox_enter(struct sandbox *s, const struct options *o, struct error *e)
 		r = syscalls_confine(e);
 	if (r < 0)
 		return r;
+	s->entered = true;
 	s->filtered = r > 0;
 	return far ? 0 : sandbox_end_network(s, e);
 }

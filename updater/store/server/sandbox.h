@@ -15,12 +15,13 @@
 #include "store/server/session.h"
 
 struct sandbox {
+	bool entered;
 	bool filtered;	 /* the kernel filters calls */
 	bool no_network; /* already */
 };
 
-/* Before anything comes that root did not say.  Without what the kernel does not have:
- * root tells the operator (process_unconfined). */
+/* Before anything comes that root did not say; again is nothing.  Without what the kernel
+ * does not have: root tells the operator (process_unconfined). */
 int sandbox_enter(struct sandbox *s, const struct options *o, struct error *e);
 
 /* All that is still wanted is here.  LIST, FETCH and BRING cannot come any more. */
