@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 
 #include "base/cleanup.h"
@@ -26,8 +27,6 @@
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41 /* 5.17: the C library names its memory */
 #endif
-#define SECCOMP_OP_FILTER    1 /* linux/seccomp.h: a further filter takes away more */
-#define SECCOMP_OP_AVAILABLE 2
 
 #define CALL(name) SCMP_SYS(name)
 
@@ -152,9 +151,9 @@ static void add_where(struct filter *f, uint32_t action, int call, unsigned arg,
 static void add_socket(struct filter *f, int family, int type, int protocol)
 {
 	struct scmp_arg_cmp where[] = {
-		{ 0, SCMP_CMP_EQ, (scmp_datum_t)family, 0 },
+		{ 0, SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)family },
 		{ 1, SCMP_CMP_MASKED_EQ, TYPE_MASK, (scmp_datum_t)type },
-		{ 2, SCMP_CMP_EQ, (scmp_datum_t)protocol, 0 },
+		{ 2, SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)protocol },
 	};
 
 	add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3, where);
@@ -181,7 +180,6 @@ static void add_careful(struct filter *f)
 	static const int ioctls[] = { FIONBIO, FIONREAD, FIOCLEX, TCGETS };
 	static const int prctls[] = { PR_SET_NAME, PR_GET_NAME, PR_SET_VMA,
 		PR_SET_NO_NEW_PRIVS };
-	const uint64_t all = UINT64_MAX;
 
 	for (size_t i = 0; i < sizeof(ioctls) / sizeof(ioctls[0]); i++)
 		add_where(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, UINT32_MAX,
@@ -196,8 +194,11 @@ static void add_careful(struct filter *f)
 	/* abort(); its own limits. */
 	add_where(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 0, UINT32_MAX, (uint32_t)getpid());
 	add_where(f, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 0, UINT32_MAX, 0);
-	add_where(f, SCMP_ACT_ALLOW, SCMP_SYS(seccomp), 0, all, SECCOMP_OP_FILTER);
-	add_where(f, SCMP_ACT_ALLOW, SCMP_SYS(seccomp), 0, all, SECCOMP_OP_AVAILABLE);
+	/* A further filter only takes away more. */
+	add_where(f, SCMP_ACT_ALLOW, SCMP_SYS(seccomp), 0, UINT32_MAX,
+		SECCOMP_SET_MODE_FILTER);
+	add_where(f, SCMP_ACT_ALLOW, SCMP_SYS(seccomp), 0, UINT32_MAX,
+		SECCOMP_GET_ACTION_AVAIL);
 	add_sockets(f);
 }
 
@@ -220,7 +221,7 @@ static int load(struct filter *f, struct error *e)
 static bool has_seccomp(void)
 {
 	/* EFAULT: it would take one (seccomp(2)). */
-	return prctl(PR_SET_SECCOMP, SECCOMP_OP_AVAILABLE, NULL, 0, 0) == 0 ||
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) == 0 ||
 	       errno == EFAULT;
 }
 
