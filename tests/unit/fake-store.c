@@ -110,6 +110,13 @@ static void on_tip(void)
 		say(FRAME_TIP, (struct bytes){ tip, 19 });
 		return;
 	}
+	/* As a server that sends a byte now and then; one that lies without end. */
+	for (uint64_t i = 0; is("drip"); i++) {
+		progress(i);
+		(void)poll(NULL, 0, 100);
+	}
+	for (uint64_t done = 0; is("forever"); done += 1000)
+		progress(done);
 	if (is("progress")) {
 		progress(1000);
 		progress(2000);

@@ -44,18 +44,25 @@ static void teardown(void)
 
 TestSuite(client, .init = setup, .fini = teardown);
 
-static int open_with(const char *url, int stall_timeout_ms, const struct progress *p,
-	struct store **ret, struct error *e)
+static int open_as(
+	const char *url, struct store_options o, struct store **ret, struct error *e)
 {
 	autofree char *option = xasprintf("url=%s", url);
 	const char *options[] = { "username=me", option, NULL };
 
-	return store_open(&(struct store_options){ .program = FAKE_STORE,
-				  .user = user->pw_name,
-				  .state_dirfd = state,
-				  .options = options,
-				  .stall_timeout_ms = stall_timeout_ms,
-				  .progress = p },
+	o.program = FAKE_STORE;
+	o.user = user->pw_name;
+	o.state_dirfd = state;
+	o.options = options;
+	return store_open(&o, ret, e);
+}
+
+static int open_with(const char *url, int stall_timeout_ms, const struct progress *p,
+	struct store **ret, struct error *e)
+{
+	return open_as(url,
+		(struct store_options){
+			.stall_timeout_ms = stall_timeout_ms, .progress = p },
 		ret, e);
 }
 
@@ -164,6 +171,33 @@ Test(client, slow_progress_is_no_silence)
 
 	cr_assert_eq(open_with("slow", 300, NULL, &s, &e), 0);
 	cr_assert_eq(store_fetch(s, "stable", &tip, &e), 0, "%s", e.text);
+}
+
+/* Not silent, and yet without end: a byte in 100 ms; progress that is made up. */
+Test(client, what_gets_nowhere_ends)
+{
+	static const struct {
+		const char *script;
+		struct store_options how;
+		const char *text;
+	} table[] = {
+		{ "drip", { .stall_timeout_ms = 20000, .pace_window_ms = 1000 },
+			"too slow: less than 16 bytes a second for 1 s from drip" },
+		{ "forever", { .stall_timeout_ms = 20000, .pace_total_ms = 300 },
+			"no end after 0 minutes of waiting for forever" },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		autostore s = NULL;
+		struct oid tip;
+		struct error e = { 0 };
+
+		cr_assert_eq(open_as(table[i].script, table[i].how, &s, &e), 0);
+		cr_expect_eq(store_fetch(s, "stable", &tip, &e), E_REMOTE);
+		cr_expect(says(&e, table[i].text));
+		cr_expect_eq(store_fetch(s, "stable", &tip, &e), E_REMOTE);
+		cr_expect(says(&e, "has ended"));
+	}
 }
 
 static volatile sig_atomic_t stop_now;

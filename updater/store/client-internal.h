@@ -5,6 +5,7 @@
 
 #include "store/client.h"
 #include "store/frame.h"
+#include "store/pace.h"
 #include "store/process.h"
 
 struct store {
@@ -17,6 +18,8 @@ struct store {
 	char *url;		/* shown form, for messages */
 	int64_t quiet_since_ms; /* 0: not waiting */
 	uint64_t seen[3];	/* numbers of the last PROGRESS */
+	struct pace pace;
+	int64_t answer_since_ms; /* we wait for a frame since */
 	bool is_fetch;
 	unsigned char *base; /* BASE_MAX bytes the store can read */
 	unsigned busy;	     /* questions of the store's that we are seeing to */

@@ -113,6 +113,22 @@ static int stalled(struct store *s, struct error *e)
 	return err_set(e, E_REMOTE, "no progress for %s from %s", span.data, s->url);
 }
 
+/* It says something again and again, and gets nowhere; `waited_ms` we did nothing else.
+ */
+static int check_pace(struct store *s, int64_t waited_ms, struct error *e)
+{
+	int64_t spent = s->pace.spent_ms + now_ms() - s->answer_since_ms;
+
+	if (spent > s->pace.total_ms)
+		return err_set(e, E_REMOTE, "no end after %lld minutes of waiting for %s",
+			(long long)(spent / 60000), s->url);
+	if (s->busy == 0 && pace_waited(&s->pace, waited_ms))
+		return err_set(e, E_REMOTE,
+			"too slow: less than %d bytes a second for %d s from %s",
+			PACE_RATE_MIN, s->pace.window_ms / 1000, s->url);
+	return 0;
+}
+
 /* Until something can be read.  Sends what is queued meanwhile. */
 static int await_input(struct store *s, struct error *e)
 {
@@ -125,6 +141,7 @@ static int await_input(struct store *s, struct error *e)
 			{ .fd = s->wake_fd, .events = POLLIN },
 		};
 		int wait_ms = TICK_MS;
+		int64_t before = now_ms();
 		int r = check_stop(s, e);
 
 		if (r < 0)
@@ -142,7 +159,9 @@ static int await_input(struct store *s, struct error *e)
 			return err_sys(e, "poll");
 		if (pfd[1].revents)
 			process_drain(&s->process);
-		r = pfd[2].revents ? s->wake(s->wake_ctx, e) : 0;
+		r = check_pace(s, now_ms() - before, e);
+		if (r == 0 && pfd[2].revents)
+			r = s->wake(s->wake_ctx, e);
 		if (r < 0)
 			return r;
 		if (pfd[0].revents & POLLOUT)
@@ -221,14 +240,13 @@ static int take_progress(struct store *s, const struct frame *f, struct error *e
 	if (memcmp(now, s->seen, sizeof(now)) != 0)
 		s->quiet_since_ms = 0;
 	memcpy(s->seen, now, sizeof(now));
+	pace_progress(&s->pace, now[0], now[1]);
 	event.done = now[0];
 	return s->is_fetch ? progress_report(s->progress, &event, e) : check_stop(s, e);
 }
 
-int client_answer(struct store *s, struct frame *ret, struct error *e)
+static int next_answer(struct store *s, struct frame *ret, struct error *e)
 {
-	if (s->process.pid == 0)
-		return err_set(e, E_REMOTE, "the store process has ended");
 	for (;;) {
 		int r = next_frame(s, ret, e);
 
@@ -241,10 +259,23 @@ int client_answer(struct store *s, struct frame *ret, struct error *e)
 			continue;
 		}
 		s->quiet_since_ms = 0;
+		pace_came(&s->pace, ret->payload.size);
 		if (ret->type == FRAME_ERROR)
 			return reported_error(s, ret, e);
 		return 0;
 	}
+}
+
+int client_answer(struct store *s, struct frame *ret, struct error *e)
+{
+	int r;
+
+	if (s->process.pid == 0)
+		return err_set(e, E_REMOTE, "the store process has ended");
+	s->answer_since_ms = now_ms();
+	r = next_answer(s, ret, e);
+	s->pace.spent_ms += now_ms() - s->answer_since_ms;
+	return r;
 }
 
 static int expect_done(struct store *s, struct error *e)
@@ -309,6 +340,7 @@ int store_open(const struct store_options *o, struct store **ret, struct error *
 	s->wake_fd = -1;
 	s->progress = o->progress;
 	s->stall_timeout_ms = o->stall_timeout_ms;
+	pace_start(&s->pace, o->pace_window_ms, o->pace_total_ms);
 	s->url = xstrdup("the store process");
 	frame_reader_init(&s->in);
 	r = share_base(s, &base, e);
@@ -321,6 +353,11 @@ int store_open(const struct store_options *o, struct store **ret, struct error *
 		return r;
 	*ret = take_ptr(&s);
 	return 0;
+}
+
+const char *store_unconfined(void)
+{
+	return process_unconfined();
 }
 
 void store_close(struct store *s)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Root's side of the store process: start it without privileges, ask, believe
- * nothing.  Every answer is bounded; silence longer than the stall timeout, a frame
- * out of order or an unknown one ends it with E_REMOTE.
+ * nothing.  Every answer is bounded; silence longer than the stall timeout, less than
+ * a minimum rate (pace.h), a frame out of order or an unknown one ends it with E_REMOTE.
  */
 #ifndef STORE_CLIENT_H
 #define STORE_CLIENT_H
@@ -24,6 +24,8 @@ struct store_options {
 	int state_dirfd;     /* `store/` is made below it, owned by that user */
 	const char *const *options;
 	int stall_timeout_ms;		 /* 0: wait for ever */
+	int pace_window_ms;		 /* 0: PACE_WINDOW_MS of pace.h */
+	int64_t pace_total_ms;		 /* 0: PACE_TOTAL_MS */
 	const struct progress *progress; /* may be NULL */
 };
 
@@ -31,11 +33,13 @@ struct store_options {
  * Start it.  Errors: E_NOTFOUND no such user ("create it with …") or program;
  * E_INPUT an option it refuses; E_UNTRUSTED `store/` belongs to somebody else.
  *
- * All that follows: E_REMOTE the server or the store process failed, fell silent or
- * lied; E_SPACE the store's disk is full; E_SYSTEM other trouble of the store with the
- * machine; E_INTERRUPTED.  Text that came from the store is escaped.
+ * All that follows: E_REMOTE the server or the store process failed, fell silent, came
+ * to no end (pace.h) or lied; E_SPACE the store's disk is full; E_SYSTEM other trouble of
+ * the store with the machine; E_INTERRUPTED.  Text that came from the store is escaped.
  */
 int store_open(const struct store_options *o, struct store **ret, struct error *e);
+/* What this kernel cannot keep it from, for the operator; NULL: nothing. */
+const char *store_unconfined(void);
 /* Ends and reaps it; takes NULL. */
 void store_close(struct store *s);
 static inline void store_cleanup(struct store **s)

@@ -10,12 +10,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,13 +25,13 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "store/directory.h"
+#include "store/limits.h"
 #include "store/protocol.h"
 
 #define STATUS_FD   (BASE_FD + 1)
 #define FREE_FD	    10 /* above every descriptor the child is given */
 #define SOCKET_SIZE (1 << 20)
 #define STDERR_MAX  4096
-#define NOFILE_MAX  256
 
 /* What the child did when it failed; written with errno to the status pipe. */
 enum child_step { STEP_FDS, STEP_LIMITS, STEP_USER, STEP_PRIVILEGES, STEP_EXEC };
@@ -77,10 +78,10 @@ static int child_fds(const struct child *c)
 	return (int)syscall(SYS_close_range, STATUS_FD + 2, ~0u, 0);
 }
 
-static int child_limits(void)
+static int child_limits(const struct child *c)
 {
-	static const struct rlimit core = { 0, 0 };
-	static const struct rlimit nofile = { NOFILE_MAX, NOFILE_MAX };
+	size_t n;
+	const struct limit *limits = limits_all(&n);
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
@@ -89,8 +90,9 @@ static int child_limits(void)
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return -1;
 	umask(077);
-	if (setrlimit(RLIMIT_CORE, &core) < 0 || setrlimit(RLIMIT_NOFILE, &nofile) < 0)
-		return -1;
+	for (size_t i = 0; i < n; i++)
+		if ((c->switch_user || !limits[i].of_user) && limit_set(&limits[i]) < 0)
+			return -1;
 	return setsid() < 0 ? -1 : 0;
 }
 
@@ -137,7 +139,7 @@ static _Noreturn void child_run(const struct child *c)
 
 	if (fine) {
 		f.step = STEP_LIMITS;
-		fine = child_limits() == 0;
+		fine = child_limits(c) == 0;
 	}
 	if (fine) {
 		f.step = STEP_USER;
@@ -299,6 +301,25 @@ int process_start(const char *program, const char *user, int state_dirfd, int ba
 	c.null = null;
 	c.program_fd = program_fd;
 	return spawn(&c, ret, e);
+}
+
+/* The server's sandbox (server/sandbox.h) does without what is not there. */
+const char *process_unconfined(void)
+{
+	bool files = syscall(SYS_landlock_create_ruleset, NULL, 0,
+			     LANDLOCK_CREATE_RULESET_VERSION) >= LANDLOCK_ABI_MIN;
+	bool calls = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) == 0 ||
+		     errno == EFAULT;
+
+	if (files && calls)
+		return NULL;
+	if (files)
+		return "system calls (the kernel has no seccomp filters)";
+	if (calls)
+		return "files that every user can read (the kernel has no Landlock, or "
+		       "one older than 5.19)";
+	return "system calls and files that every user can read (the kernel has neither "
+	       "seccomp filters nor Landlock)";
 }
 
 void process_drain(struct process *p)

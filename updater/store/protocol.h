@@ -24,7 +24,9 @@
  *   RELEASE    selector         -> COMMIT TAG* DONE: from the store, no network
  *   LOG        u32 max, channel -> COMMIT* DONE: newest first, first parents
  *   MANIFEST   oid              -> DATA* DONE
- *   WANTS      oid              -> ROOM DONE: how many WANTs may be sent at a time
+ *   WANTS      oid              -> ROOM DONE: how many WANTs may be sent at a time; with
+ *                                  git alone, no LIST, FETCH, BRING from then on: the
+ *                                  process gives the network up
  *   WANT*, WANT_END             -> (CONTENT DATA* | MISSING | NEED_BASE)* DONE, any order
  *   WANT*, WANT_COUNT           -> FORECAST? DONE: what WANT_END would download; none is
  *                                  sent where that cannot be known (git)
@@ -52,6 +54,7 @@
 #define BASE_FD		 4
 #define BASE_MAX	 (16u << 20)
 #define BASES_MAX	 64 /* questions for bases at a time */
+#define LANDLOCK_ABI_MIN 2  /* 5.19: before, no file could go to another directory */
 
 enum frame_type {
 	/* root -> store */

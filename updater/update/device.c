@@ -269,6 +269,9 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 		r = store_open(&o, &d->store, e);
 	if (r == 0 && d->lock_fd >= 0)
 		doubt_told(d->state_dirfd); /* all options were answered */
+	if (r == 0 && store_unconfined())
+		progress_note(d->progress, "the store process is not kept from %s",
+			store_unconfined());
 	for (size_t i = 0; i < n; i++) {
 		sodium_memzero(options[i], strlen(options[i]));
 		free(options[i]);

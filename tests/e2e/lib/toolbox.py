@@ -103,7 +103,7 @@ class Arm64(Native):
     PACKAGES = ("libgit2-dev libarchive-dev libsodium-dev libmount-dev libblkid-dev libsmartcols-dev "
                 "libjansson-dev libinih-dev zlib1g-dev libzstd-dev libdeflate-dev libcurl4-openssl-dev "
                 "libext2fs-dev comerr-dev libsystemd-dev busybox-static e2fsprogs "
-                "libubootenv-tool").split()
+                "libseccomp-dev libubootenv-tool").split()
     LIBRARIES = ("/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu")
     loaded = ("/usr/lib/aarch64-linux-gnu/libcurl.so.4",)
 

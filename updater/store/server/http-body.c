@@ -181,6 +181,7 @@ static int connect_body(struct body *b, struct error *e)
 	b->easy = http_request(b->h, b->place, b->path, b->why);
 	if (!b->easy)
 		return err_set(e, E_SYSTEM, "libcurl: out of memory");
+	http_expect_speed(b->easy);
 	if (b->end)
 		(void)snprintf(b->range, sizeof(b->range), "%llu-%llu",
 			(unsigned long long)next, (unsigned long long)b->end - 1);

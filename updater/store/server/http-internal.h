@@ -6,8 +6,11 @@
 #include "store/server/http.h"
 #include "store/server/libcurl.h"
 
-#define HTTP_STALL_MS 15000	   /* silence that ends a connection; root waits longer */
-#define HTTP_CHUNK    (128l << 10) /* libcurl's buffer */
+#define HTTP_STALL_MS 15000 /* silence that ends a connection; root waits longer */
+/* A place that sends less, averaged by libcurl, is left for the next one. */
+#define HTTP_SLOW_BYTES 16l /* a second */
+#define HTTP_SLOW_S	120l
+#define HTTP_CHUNK	(128l << 10) /* libcurl's buffer */
 
 struct http {
 	struct session *ss;
@@ -25,6 +28,8 @@ const char *http_shown(struct http *h, size_t place);
 CURL *http_request(struct http *h, size_t place, const char *path, char *why);
 /* The value of header `name` in the line `p`, or NULL. */
 const char *http_header(const char *p, size_t n, const char *name, size_t *ret_n);
+/* For a file, which needs no thinking: an end to what trickles. */
+void http_expect_speed(CURL *easy);
 void http_keep_etag(const char *value, size_t n, char *etag);
 /* Has nothing come for too long? */
 bool http_is_stalled(int64_t since_ms);

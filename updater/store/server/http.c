@@ -185,6 +185,12 @@ CURL *http_request(struct http *h, size_t place, const char *path, char *why)
 	return easy;
 }
 
+void http_expect_speed(CURL *easy)
+{
+	(void)curl.easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, HTTP_SLOW_BYTES);
+	(void)curl.easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, HTTP_SLOW_S);
+}
+
 /* The value of header `name` in the line `p`, or NULL. */
 const char *http_header(const char *p, size_t n, const char *name, size_t *ret_n)
 {
@@ -324,6 +330,7 @@ static int get_from(struct http *h, size_t place, const char *path, struct small
 
 	if (!easy)
 		return err_set(e, E_SYSTEM, "libcurl: out of memory");
+	http_expect_speed(easy);
 	if (etag && etag[0])
 		headers = curl.slist_append(headers, known);
 	(void)curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);

@@ -19,6 +19,7 @@
 #include "store/server/local.h"
 #include "store/server/remote.h"
 #include "store/server/repository.h"
+#include "store/server/sandbox.h"
 #include "store/server/smart.h"
 #include "store/server/streams.h"
 #include "store/server/sweep.h"
@@ -30,6 +31,8 @@ struct server {
 	struct streams *streams; /* NULL until they are needed */
 	bool by_stream; /* the WANTs that come are of a release that streams have */
 	bool started;	/* libgit2 is */
+	bool contents;	/* git serves them: all that was to come is here */
+	struct sandbox sandbox;
 };
 
 #define ROOM_MIN ((uint64_t)4 << 20) /* bytes; with fewer the disk counts as full */
@@ -104,6 +107,8 @@ static int start(struct server *s, struct error *e)
 	if (s->started)
 		return 0;
 	r = find_directory(&s->ss, e);
+	if (r == 0)
+		r = sandbox_enter(&s->sandbox, &s->ss.options, e);
 	if (r == 0)
 		r = library_start(&s->ss, e);
 	if (r < 0)
@@ -206,13 +211,21 @@ static int serve_bring(struct server *s, const char *what, struct error *e)
 	return send_tip(&s->ss, r, &id, e);
 }
 
-/* How many WANTs at a time?  Streams are read once, and want to know all of them. */
+/* How many WANTs at a time?  Streams are read once, and want to know all of them; git has
+ * them all here, and is done with the network. */
 static int serve_wants(struct server *s, const git_oid *id, struct error *e)
 {
 	unsigned char room[5];
 
 	s->by_stream = streams_configured(&s->ss) && need_streams(s, e) == 0 &&
 		       streams_has(s->streams, id);
+	if (!streams_configured(&s->ss)) {
+		int r = sandbox_end_network(&s->sandbox, e);
+
+		if (r < 0)
+			return r;
+		s->contents = true;
+	}
 	le32_put(room, s->by_stream ? FRAME_WANTS_MAX : FRAME_BATCH);
 	room[4] = !s->by_stream;
 	return reply(&s->ss, FRAME_ROOM, (struct bytes){ room, sizeof(room) }, e);
@@ -300,6 +313,9 @@ static int serve_request(
 
 	if (r < 0)
 		return r;
+	if (s->contents && (f->type == FRAME_LIST || f->type == FRAME_FETCH ||
+				   f->type == FRAME_BRING))
+		return err_set(e, E_USAGE, "LIST, FETCH and BRING come before contents");
 	switch (f->type) {
 	case FRAME_LIST:
 	case FRAME_FETCH:
@@ -380,6 +396,7 @@ int main(void)
 	umask(077);
 	(void)setrlimit(RLIMIT_CORE, &no_core); /* root has done so already */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* an error of the write, instead */
 	(void)sigaction(SIGBUS, &bus, NULL);
 	frame_reader_init(&s.ss.in);
 	s.wanted = wanted_new();
