@@ -70,7 +70,7 @@ static void change_frame(struct chance *c, const struct conversation *t,
 	default: /* the payload, and a length that fits */
 		mutate_part(c, in, FRAME_HEAD, in.size,
 			bytes_part(foreign, FRAME_HEAD, foreign.size), &changed, how);
-		frame_head(head, in.data[4], changed.size - FRAME_HEAD);
+		le32_put(head, (uint32_t)(changed.size - FRAME_HEAD));
 		buf_add(out, head, FRAME_HEAD);
 		buf_add(out, changed.data + FRAME_HEAD, changed.size - FRAME_HEAD);
 	}
