@@ -105,7 +105,7 @@ int slot_by_root(const struct slot *slots, int *ret, struct error *e)
 		return err_sys(e, "/");
 	*ret = -1;
 	for (int i = 0; i < SLOT_COUNT; i++) {
-		dev_t device;
+		dev_t device = 0;
 
 		/* A slot whose device is missing is not the one we run from. */
 		if (slot_device(&slots[i], &device, NULL) == 0 && device == root.st_dev)
@@ -159,7 +159,7 @@ static int require_no_holders(const struct slot *slot, dev_t device, struct erro
 int slot_require_free(const struct slot *slot, struct error *e)
 {
 	struct stat root;
-	dev_t device;
+	dev_t device = 0;
 	autofd fd = -1;
 	int r = slot_device(slot, &device, e);
 

@@ -113,8 +113,8 @@ int tag_verify(struct bytes tag, const struct release_info *info,
 	const struct signers *signers, struct sshkey *ret_key, const char **ret_principal,
 	struct error *e)
 {
-	struct bytes payload;
-	struct bytes armor;
+	struct bytes payload = { 0 };
+	struct bytes armor = { 0 };
 	int r = check_text(tag, e);
 
 	if (r == 0 && !split(tag, &payload, &armor))
