@@ -185,6 +185,19 @@ static enum verdict try_store(void *ctx, struct chance *c, struct buf *how)
 	return update(&a, how);
 }
 
+/* The fetch before did not leave the packs as they were. */
+static void require_gathered(void)
+{
+	autodir d = opendir("state/store/git/objects/pack");
+	struct dirent *entry;
+	size_t n = 0;
+
+	while (d && (entry = readdir(d)))
+		n += strstr(entry->d_name, ".pack") != NULL;
+	if (n == 0 || n > 8)
+		give_up("%zu packs in the store: a fetch gathers none", n);
+}
+
 const struct campaign *campaign_stores(void)
 {
 	static const struct campaign k = { .name = "stores", .try = try_store };
@@ -208,5 +221,6 @@ const struct campaign *campaign_stores(void)
 			give_up("the template as it is: %s%s", e.text,
 				why.data ? why.data : "");
 	}
+	require_gathered();
 	return &k;
 }
