@@ -217,7 +217,7 @@ static void env_save(const struct env *env, const char *name, const char *args)
 		buf_addf(&order, "%s%s", i ? " " : "", env->order.entries[i].name);
 		set_entry(env, &env->order.entries[i], &script);
 	}
-	set_var(env, "BOOT_ORDER", order.data, &script);
+	set_var(env, "BOOT_ORDER", order.data ? order.data : "", &script);
 	if (args)
 		set_var(env, args_name, args, &script);
 	if (script.size == 0) {

@@ -247,6 +247,45 @@ def client():
     seed("error-silent", bytes([8]) + frame_(ERROR, b"\1"))
 
 
+def request():
+    OPTION, LIST, FETCH, RELEASE, LOG, MANIFEST, WANT, END, BASE, WANTS, COUNT, BRING = range(1, 13)
+    state = os.path.join(os.path.dirname(os.path.abspath(directory)), "state")
+    repo = os.path.join(state, "os.git")
+    if not os.path.exists(repo):
+        os.makedirs(os.path.join(state, "www/channel"))
+        run("git", "init", "-q", "--bare", "os.git", cwd=state)
+        run("git", "--git-dir", repo, "fast-import", "--quiet", cwd=state, stdin=b"".join(
+            b"commit refs/heads/stable\ncommitter C <c> 1700000000 +0000\ndata <<X\nRelease\n\n"
+            b"Osupdate-Version: 1.%d\nOsupdate-Serial: %d\nX\nM 644 inline etc/motd\ndata 3\n%03d\n"
+            b"M 644 inline usr/lib/osupdate/manifest\ndata 9\nmanifest\n\n" % (n, n, n) for n in range(1, 4)))
+        with open(os.path.join(state, "www/channel/stable"), "wb") as f:
+            f.write(run("git", "--git-dir", repo, "cat-file", "commit", "stable", cwd=state))
+    tip = bytes.fromhex(run("git", "--git-dir", repo, "rev-parse", "stable", cwd=state).decode().strip())
+    old = run("git", "--git-dir", repo, "rev-parse", "stable~1", cwd=state).decode().strip()
+    git, web = frame_(OPTION, b"url=x"), frame_(OPTION, b"stream=x")
+    want = lambda i, size, path, piece=0: frame_(WANT, struct.pack("<IB", i, piece) + b"d" * 32 +
+                                                 struct.pack("<Q", size) + path)
+    for name, start in ("git", git), ("streams", web), ("both", git + web), ("nothing", b""):
+        seed(name + "-list", start + frame_(LIST, b"stable") + frame_(LIST, b"none") + frame_(LIST, b"a b"))
+        seed(name + "-fetch", start + frame_(FETCH, b"stable") + frame_(RELEASE, b"channel:stable") +
+             frame_(LOG, struct.pack("<I", 10) + b"stable") + frame_(MANIFEST, tip) + frame_(WANTS, tip) +
+             want(0, 3, b"etc/motd") + want(1, 9, b"etc/none") + want(2, 4, b"etc/motd", 1) + frame_(END, tip) +
+             frame_(WANTS, tip) + want(0, 3, b"etc/motd") + frame_(COUNT, tip))
+        seed(name + "-bring", start + frame_(FETCH, b"stable") + frame_(BRING, b"stable serial:2") +
+             frame_(BRING, b"stable commit:" + old.encode()) + frame_(BRING, b"stable version:1.1") +
+             frame_(RELEASE, b"serial:2") + frame_(RELEASE, b"version:1.1") + frame_(RELEASE, b"commit:" + old.encode()))
+    seed("options", b"".join(frame_(OPTION, key + b"=1") for key in (
+        b"proxy", b"ca", b"username", b"password", b"ssh-key", b"known-hosts", b"have", b"keep", b"ahead",
+        b"rate-limit", b"netrc", b"client-certificate", b"client-key", b"none", b"")) + frame_(OPTION, b"no equals"))
+    seed("keep", git + frame_(OPTION, b"keep=" + old.encode() + b" x " + tip.hex().encode()) + frame_(FETCH, b"stable"))
+    seed("ahead", web + frame_(OPTION, b"have=" + old.encode()) + frame_(OPTION, b"ahead=1") + frame_(FETCH, b"stable"))
+    seed("late-option", git + frame_(LIST, b"stable") + git)
+    seed("odd", frame_(99) + frame_(FETCH, b"a\0b") + frame_(LOG, b"x") + frame_(MANIFEST, b"short") +
+         frame_(WANT, b"short") + frame_(BASE, b"\1") + frame_(RELEASE, b"what:ever") + frame_(BRING, b"no-blank"))
+    seed("cut", git + frame_(LIST, b"stable")[:-2])
+    seed("huge", struct.pack("<IB", 0x7fffffff, LIST))
+
+
 def pktline():
     lines = b"000eversion 2\n0015agent=git/2.39.2\n0001000bERR no\n0000" + b"0004" + b"0002"
     for step in (0, 2, 255):
@@ -341,6 +380,51 @@ def state():
         seed(phase, "\2" + lines.replace("armed", phase))
     seed("text", "\1no route\nto \x1b[31mhost \\033 " + "\u00e9" * 120)
     seed("whole", "\0" + lines + "digest " + "0" * 64 + "\n\n")
+
+
+def cmdline():
+    for i, line in enumerate((
+            "BOOT_IMAGE=/vmlinuz root=/dev/sda3 ro osupdate.slot=A quiet", "rauc.slot=system.1\n", "quiet",
+            "osupdate.slot=A rauc.slot=A", "osupdate.slot=A osupdate.slot=system.1", "\tosupdate.slot=C ro",
+            "osupdate.slot= osupdate.slots=A xosupdate.slot=A rauc.slot")):
+        seed("line-%d" % i, line)
+
+
+def http():
+    ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"
+    body = b"0123456789" * 30
+
+    def part(at, n, total, more=b""):
+        return (b"HTTP/1.1 206 Partial Content\r\nContent-Length: %d\r\nContent-Range: bytes %d-%d/%d\r\n%s\r\n" %
+                (n, at, at + n - 1, total, more)) + (body * 20)[:n]
+
+    seed("answer", b"\x05\0\0" + ok + b"Content-Length: 300\r\n\r\n" + body)
+    seed("chunked", b"\x05\0\0" + ok + b"Transfer-Encoding: chunked\r\n\r\n12c\r\n" + body + b"\r\n0\r\n\r\n")
+    seed("cut", b"\x05\0\0" + ok + b"Content-Length: 3000\r\n\r\n" + body)
+    for status in 204, 301, 400, 401, 404, 500:
+        seed("status-%d" % status, b"\x05\0\0HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)
+    for i, to in enumerate((b"/b/info/refs?x", b"http://127.0.0.2:1/b/info/refs?x", b"http://u@[::1]:8/b/info/refs?x",
+                            b"/elsewhere", b"ftp://127.0.0.1/info/refs?x")):
+        redirect = b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % to
+        for first in b"\x05\x40\x06":
+            seed("redirect-%d-%d" % (i, first), bytes([first]) + b"\0\0" + redirect + b"\0\0" + ok +
+                 b"Content-Length: 300\r\n\r\n" + body)
+    seed("login", b"\x40\0\0HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n\0\0" +
+         ok + b"Content-Length: 300\r\n\r\n" + body)
+    seed("post", b"\x06\0\0" + ok + b"Content-Length: 300\r\n\r\n" + body)
+    seed("small", b"\x02\0\0" + ok + b"ETag: \"new\"\r\nContent-Length: 300\r\n\r\n" + body)
+    seed("small-weak", b"\x02\0\0" + ok + b"ETag: W/\"new\"\r\nContent-Length: 300\r\n\r\n" + body)
+    seed("small-known", b"\x02\0\0HTTP/1.1 304 Not Modified\r\nETag: \"old\"\r\n\r\n")
+    seed("small-too-large", b"\x03\0\0" + ok + b"\r\n" + body * 20)
+    seed("small-elsewhere", b"\x83\0\0HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n\0\0" + ok +
+         b"Content-Length: 300\r\n\r\n" + body)
+    seed("body", b"\x04\0\x1e" + part(0, 300, 5000, b"ETag: \"e\"\r\n"))
+    seed("body-again", b"\x04\0\x64" + part(0, 300, 5000, b"ETag: \"e\"\r\n") + b"\0\0" + part(300, 700, 5000))
+    seed("body-other", b"\x84\0\x64" + part(0, 300, 5000) + b"\0\0" + part(300, 700, 5001) + b"\0\0" + part(300, 700, 5000))
+    seed("body-no-ranges", b"\x84\x05\x1e" + ok + b"Content-Length: 300\r\n\r\n" + body)
+    seed("body-open", b"\x04\x07\0" + part(7, 3000, 3007))
+    seed("body-nowhere", b"\x04\x07\0HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")
+    seed("body-absent", b"\x84\x07\0HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n\0\0" + part(7, 3000, 3007))
 
 
 def config():

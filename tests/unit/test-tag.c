@@ -218,6 +218,20 @@ Test(tag, that_begins_with_a_newline_is_none)
 		release_verify(buf_bytes(&commit), tags, 1, two, &r, &e), E_UNTRUSTED);
 }
 
+/* Stock git always writes it: without it, one signature would have two spellings. */
+Test(tag, without_its_last_newline_is_none)
+{
+	autosigners two = signers_of(2, "r@x r\na@x a");
+	struct error e;
+
+	tag_as("osupdate/7/a", "a");
+	cr_assert_eq(verify(two, &e), 0, "%s", e.text);
+	shell("git update-ref refs/tags/osupdate/7/a \"$(git cat-file tag osupdate/7/a | "
+	      "head -c -1 | git hash-object -t tag -w --stdin --literally)\"",
+		NULL);
+	expect_short(two, "1 of 2", "the last newline is not there");
+}
+
 Test(tag, no_flipped_bit_is_counted)
 {
 	static const char *const cat[] = { "git", "cat-file", "tag", "osupdate/7/a",

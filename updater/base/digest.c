@@ -59,7 +59,7 @@ bool digest_parse(const char *hex, size_t n, struct digest *ret)
 struct oid oid_of(const char *type, struct bytes data)
 {
 	struct sha1 st;
-	struct oid id;
+	struct oid id = { { 0 } };
 	char head[64];
 	int n = snprintf(head, sizeof(head), "%s %zu", type, data.size);
 

@@ -79,7 +79,8 @@ int io_write_full(int fd, const void *data, size_t size, struct error *e)
 	return 0;
 }
 
-int io_pwrite_full(int fd, const void *data, size_t size, uint64_t offset, struct error *e)
+int io_pwrite_full(
+	int fd, const void *data, size_t size, uint64_t offset, struct error *e)
 {
 	const unsigned char *p = data;
 
@@ -107,7 +108,7 @@ int io_read_file(int fd, const char *name, size_t max, struct buf *ret, struct e
 		return err_set(e, E_INPUT, "%s: not a regular file", name);
 	for (size_t left = max;;) {
 		char chunk[16384];
-		size_t n;
+		size_t n = 0;
 		int r = io_read(fd, chunk, sizeof(chunk), &n, e);
 
 		if (r < 0)
@@ -115,7 +116,8 @@ int io_read_file(int fd, const char *name, size_t max, struct buf *ret, struct e
 		if (n == 0)
 			return 0;
 		if (n > left)
-			return err_set(e, E_INPUT, "%s: larger than %zu bytes", name, max);
+			return err_set(
+				e, E_INPUT, "%s: larger than %zu bytes", name, max);
 		left -= n;
 		buf_add(ret, chunk, n);
 	}
@@ -156,8 +158,8 @@ static int write_new(int dirfd, const char *tmp, const struct bytes *parts, size
 	return io_sync(fd, e);
 }
 
-int io_replace_at(int dirfd, const char *name, struct bytes data, mode_t mode,
-	struct error *e)
+int io_replace_at(
+	int dirfd, const char *name, struct bytes data, mode_t mode, struct error *e)
 {
 	return io_replace_parts_at(dirfd, name, &data, 1, mode, e);
 }
@@ -192,7 +194,8 @@ int io_spool(int dirfd, int *ret_fd, struct error *e)
 		char name[40];
 
 		(void)snprintf(name, sizeof(name), ".spool.%08x", randombytes_random());
-		fd = openat(dirfd, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+		fd = openat(dirfd, name,
+			O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd >= 0 && unlinkat(dirfd, name, 0) < 0)
 			return err_sys(e, "spool: unlink");
 	}
@@ -236,11 +239,12 @@ int io_require_root_owned(int fd, const char *what, struct error *e)
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "%s: stat", what);
 	if (st.st_uid != 0)
-		return err_set(e, E_UNTRUSTED, "%s: belongs to uid %u, not to root: chown root it",
-			what, st.st_uid);
+		return err_set(e, E_UNTRUSTED,
+			"%s: belongs to uid %u, not to root: chown root it", what,
+			st.st_uid);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return err_set(e, E_UNTRUSTED,
-			"%s: writable by group or others (mode %04o): chmod go-w it", what,
-			st.st_mode & 07777);
+			"%s: writable by group or others (mode %04o): chmod go-w it",
+			what, st.st_mode & 07777);
 	return 0;
 }

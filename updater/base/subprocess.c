@@ -184,7 +184,7 @@ int subprocess_run(const struct subprocess *p, struct buf *ret_stdout,
 	autobuf out = { 0 };
 	autobuf err = { 0 };
 	struct error gone;
-	pid_t pid;
+	pid_t pid = -1;
 	int r;
 
 	in = p->stdin_fd >= 0 ? fcntl(p->stdin_fd, F_DUPFD_CLOEXEC, 3)

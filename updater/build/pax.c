@@ -171,7 +171,8 @@ static int add_xattr(
 
 		if (strcmp(x->name, text.data ? text.data : "") == 0 &&
 			x->size == value.size &&
-			memcmp(x->value, value.data, value.size) == 0)
+			(value.size == 0 ||
+				memcmp(x->value, value.data, value.size) == 0))
 			return 0;
 	}
 	return inode_xattr(&p->attributes, text.data, value, e);

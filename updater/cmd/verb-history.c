@@ -121,7 +121,7 @@ int verb_log(struct cli *cli, int argc, char **argv, struct error *e)
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
 	uint64_t max = LOG_DEFAULT;
 	struct log log = { .device = &d };
-	struct store *store;
+	struct store *store = NULL;
 	bool device_log = false;
 	int c;
 	int r;

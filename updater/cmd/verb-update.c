@@ -168,7 +168,7 @@ int verb_update(struct cli *cli, int argc, char **argv, struct error *e)
 	};
 	static const char usage[] = "update [--reboot] [--full-check]";
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
-	struct unattended_result res;
+	struct unattended_result res = { 0 };
 	bool full_check = false;
 	bool reboot = false;
 	int c;
@@ -222,7 +222,7 @@ int deployed_install(struct cli *cli, struct device *d, const char *name,
 	const struct deploy *o, struct error *e)
 {
 	autorelease rel = NULL;
-	struct deploy_result res;
+	struct deploy_result res = { 0 };
 	struct release_ref ref;
 	int r = offer_named(d, name, true, &rel, e);
 

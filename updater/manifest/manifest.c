@@ -277,7 +277,7 @@ static const char *read_xattr(
 static int read_more(struct manifest_reader *r, struct entry *ret, struct error *e)
 {
 	uint64_t left = ret->size;
-	struct bytes line;
+	struct bytes line = { 0 };
 	const char *why = NULL;
 	int more;
 
@@ -340,7 +340,7 @@ static const char *check_place(const struct manifest_reader *r, const struct ent
 
 static int read_entry(struct manifest_reader *r, struct entry *ret, struct error *e)
 {
-	struct bytes line;
+	struct bytes line = { 0 };
 	const char *why;
 	int more = peek(r, &line, e);
 
@@ -419,8 +419,8 @@ int manifest_find(
 	path_print(path, &wanted);
 	buf_adds(&wanted, "\n");
 	for (;;) {
-		const unsigned char *found = memmem(r->text.data + at, r->text.size - at,
-			wanted.data, wanted.size);
+		const unsigned char *found = memmem(
+			r->text.data + at, r->text.size - at, wanted.data, wanted.size);
 		const unsigned char *line;
 
 		if (!found)

@@ -178,9 +178,9 @@ static int link_one(
 {
 	char temp[TEMP_NAME_MAX];
 	autofd from = -1;
-	const char *from_name;
-	const char *name;
-	int dirfd;
+	const char *from_name = NULL;
+	const char *name = NULL;
+	int dirfd = -1;
 	int r = beneath_parent(a->w.root, entry->target, &from, &from_name, e);
 
 	if (r == 0)

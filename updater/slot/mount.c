@@ -152,7 +152,7 @@ int mount_stamp(const char *device, struct digest *ret, struct error *e)
 
 int mount_uuid(const char *device, char ret[FS_UUID_MAX], struct error *e)
 {
-	struct ext2_super_block super;
+	struct ext2_super_block super = { 0 };
 	const unsigned char *u = super.s_uuid;
 	int r = read_superblock(device, &super, e);
 

@@ -90,10 +90,10 @@ static void count_make(
 	if (entry->type == ENTRY_FILE) {
 		size += blocks(entry->size);
 		plan->make_bytes += entry->size;
-	} else if (entry->type == ENTRY_DIR) {
+	} else if (entry->type == ENTRY_DIR ||
+		   /* shorter ones stand in the inode */
+		   (entry->type == ENTRY_LINK && strlen(entry->target) >= 60)) {
 		size += 4096;
-	} else if (entry->type == ENTRY_LINK && strlen(entry->target) >= 60) {
-		size += 4096; /* shorter ones stand in the inode */
 	}
 	if (st && st->st_nlink == 1)
 		old = (uint64_t)st->st_blocks * 512;

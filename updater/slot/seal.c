@@ -192,8 +192,8 @@ static int look_up(struct writer *w, const struct entry *entry, struct index_ite
 	struct error *e)
 {
 	struct stat st;
-	const char *name;
-	int dirfd;
+	const char *name = NULL;
+	int dirfd = -1;
 	int r = writer_parent(w, entry->path, &dirfd, &name, e);
 
 	if (r < 0)
@@ -213,7 +213,7 @@ static int look_up_first(const struct plan *plan, struct manifest_reader *reader
 	struct writer *w, const char *target, struct error *e)
 {
 	autofree char *path = xstrdup(target);
-	struct entry entry;
+	struct entry entry = { 0 };
 	uint64_t i;
 	int r = plan_find(plan, reader, path, &i, e);
 
@@ -231,7 +231,7 @@ int seal_index(const struct install *in, int root, struct plan *plan, struct err
 
 	writer_init(&w, root);
 	for (uint64_t i = 0; r == 0 && i < plan->count; i++) {
-		struct entry entry;
+		struct entry entry = { 0 };
 
 		/* Files that were made are noted already. */
 		if (plan->offsets[i] == 0 || (plan->items[i].inode != 0 && i != own &&

@@ -105,7 +105,7 @@ int slot_by_root(const struct slot *slots, int *ret, struct error *e)
 		return err_sys(e, "/");
 	*ret = -1;
 	for (int i = 0; i < SLOT_COUNT; i++) {
-		dev_t device;
+		dev_t device = 0;
 
 		/* A slot whose device is missing is not the one we run from. */
 		if (slot_device(&slots[i], &device, NULL) == 0 && device == root.st_dev)
@@ -178,7 +178,7 @@ int slot_require_free(const struct slot *slots, int target, struct error *e)
 {
 	const struct slot *slot = &slots[target];
 	struct stat root;
-	dev_t device;
+	dev_t device = 0;
 	autofd fd = -1;
 	int r = slot_device(slot, &device, e);
 

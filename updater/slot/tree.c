@@ -2,6 +2,7 @@
 /* Subtrees: see tree.h.  One component at a time, never through a symbolic link. */
 #include "slot/tree.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +53,7 @@ int tree_sum(int at, const char *name, struct tree_sums *ret, struct error *e)
 	if (!S_ISDIR(st.st_mode))
 		return 0;
 	r = open_dir(at, name, &dir, e);
+	assert(r < 0 || dir);
 	for (const char *p; r == 0 && (p = next_name(dir)) != NULL;)
 		r = tree_sum(dirfd(dir), p, ret, e);
 	if (r == 0 && errno != 0)
@@ -100,6 +102,7 @@ int tree_remove(int at, const char *name, struct error *e)
 	if (!S_ISDIR(st.st_mode))
 		return remove_name(at, name, 0, e);
 	r = open_dir(at, name, &dir, e);
+	assert(r < 0 || dir);
 	/* Removing what readdir gave does not disturb it: POSIX, and ext4 keeps to it. */
 	for (const char *p; r == 0 && (p = next_name(dir)) != NULL;)
 		r = tree_remove(dirfd(dir), p, e);

@@ -274,10 +274,10 @@ int walk_slot(int root, struct bytes manifest,
 	uint64_t index = 0;
 	int r;
 
-	while ((r = manifest_next(reader, &entry, e)) > 0) {
+	for (; (r = manifest_next(reader, &entry, e)) > 0; index++) {
 		struct walk_step step = {
 			.entry = &entry,
-			.index = index++,
+			.index = index,
 			.offset = manifest_offset(reader),
 			.path = entry.path,
 		};

@@ -204,7 +204,7 @@ static int take_batch(struct stream *st, struct error *e)
 /* How many wants the store likes to have at a time. */
 static int ask_room(struct stream *st, struct error *e)
 {
-	struct frame f;
+	struct frame f = { 0 };
 	int r = client_ask(st->s, FRAME_WANTS, (struct bytes){ st->commit->b, OID_SIZE },
 		(struct bytes){ 0 }, e);
 

@@ -280,7 +280,7 @@ int client_answer(struct store *s, struct frame *ret, struct error *e)
 
 static int expect_done(struct store *s, struct error *e)
 {
-	struct frame f;
+	struct frame f = { 0 };
 	int r = client_answer(s, &f, e);
 
 	if (r < 0)
@@ -384,7 +384,7 @@ static int ask_tip(struct store *s, enum frame_type type, const char *channel,
 	int r = client_ask(s, type, bytes_of(channel), (struct bytes){ 0 }, e);
 
 	while (r == 0) {
-		struct frame f;
+		struct frame f = { 0 };
 
 		r = client_answer(s, &f, e);
 		if (r < 0)
@@ -468,7 +468,7 @@ int store_release(
 	int r = client_ask(s, FRAME_RELEASE, bytes_of(selector), (struct bytes){ 0 }, e);
 
 	while (r == 0) {
-		struct frame f;
+		struct frame f = { 0 };
 
 		r = client_answer(s, &f, e);
 		if (r < 0)
@@ -504,7 +504,7 @@ int store_log(struct store *s, const char *channel, uint32_t max,
 	while (r == 0) {
 		struct error
 			ignored; /* when the callback has already said what is wrong */
-		struct frame f;
+		struct frame f = { 0 };
 
 		r = client_answer(s, &f, told < 0 ? &ignored : e);
 		if (r < 0 || f.type == FRAME_DONE)
@@ -531,7 +531,7 @@ int store_manifest(struct store *s, const struct oid *commit, const struct diges
 
 	digest_start(&st);
 	while (r == 0) {
-		struct frame f;
+		struct frame f = { 0 };
 
 		r = client_answer(s, &f, e);
 		if (r < 0)

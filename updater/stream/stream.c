@@ -32,6 +32,7 @@ void stream_prologue_print(
 	const struct stream_prologue *p, unsigned char out[STREAM_PROLOGUE])
 {
 	memset(out, 0, STREAM_PROLOGUE);
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): no string */
 	memcpy(out, STREAM_MAGIC, STREAM_MAGIC_SIZE);
 	le32_put(out + 16, STREAM_VERSION);
 	memcpy(out + 24, p->target.b, OID_SIZE);

@@ -32,6 +32,7 @@ struct parts {
 
 static bool take_line(struct bytes *in, struct bytes *ret)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): not with a size */
 	const unsigned char *end = in->size ? memchr(in->data, '\n', in->size) : NULL;
 
 	if (!end)
@@ -220,6 +221,8 @@ static bool is_ident_text(const char *s, size_t n)
 /* "Name <email> seconds +hhmm", as git writes it; the email may be empty. */
 static bool parse_ident(const char *s, size_t n, int64_t *ret_time)
 {
+	/* Every header was there. */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
 	const char *open = memchr(s, '<', n);
 	const char *close = memchr(s, '>', n);
 	const char *end = s + n;

@@ -67,7 +67,7 @@ static void put_string(struct buf *out, struct bytes s)
 
 static bool bytes_are(struct bytes b, const char *s)
 {
-	return b.size == strlen(s) && memcmp(b.data, s, b.size) == 0;
+	return b.size == strlen(s) && (b.size == 0 || memcmp(b.data, s, b.size) == 0);
 }
 
 /* --- keys ------------------------------------------------------------------------ */

@@ -14,7 +14,8 @@
 
 static const char armor_begin[] = "-----BEGIN SSH SIGNATURE-----\n";
 
-/* Where the signature begins, at the beginning of a line; once. */
+/* Where the signature begins, at the beginning of a line; once.  Its last newline is
+ * there, as git writes it: a signature has one spelling. */
 static bool split(struct bytes tag, struct bytes *ret_payload, struct bytes *ret_armor)
 {
 	const size_t n = sizeof(armor_begin) - 1;
@@ -32,7 +33,7 @@ static bool split(struct bytes tag, struct bytes *ret_payload, struct bytes *ret
 		}
 		line = newline ? newline + 1 : NULL;
 	}
-	if (!found)
+	if (!found || end[-1] != '\n')
 		return false;
 	*ret_payload = (struct bytes){ tag.data, (size_t)(found - tag.data) };
 	*ret_armor = (struct bytes){ found, (size_t)(end - found) };
@@ -113,8 +114,8 @@ int tag_verify(struct bytes tag, const struct release_info *info,
 	const struct signers *signers, struct sshkey *ret_key, const char **ret_principal,
 	struct error *e)
 {
-	struct bytes payload;
-	struct bytes armor;
+	struct bytes payload = { 0 };
+	struct bytes armor = { 0 };
 	int r = check_text(tag, e);
 
 	if (r == 0 && !split(tag, &payload, &armor))

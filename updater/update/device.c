@@ -90,7 +90,7 @@ int device_other(int index)
 
 int device_target(const struct device *d)
 {
-	int i;
+	int i = SLOT_NONE;
 
 	if (d->state.target[0] && device_slot(d, d->state.target, &i, NULL) == 0)
 		return i;

@@ -51,6 +51,7 @@ void git_v2_ask(struct git_v2 *g, const struct buf *command)
 {
 	static const char *const headers[] = { "Git-Protocol: version=2",
 		"Content-Type: application/x-git-upload-pack-request",
+		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one in two parts */
 		"Accept: " TYPE_REST, "Expect:", NULL };
 
 	answer_of(g, answer_open(g->h, "git-upload-pack", headers, buf_bytes(command)));
@@ -81,8 +82,8 @@ static int check_type(const struct git_v2 *g, const char *want, struct error *e)
 
 int git_v2_done(struct git_v2 *g, int r, struct error *e)
 {
-	enum pktline_kind kind;
-	struct bytes line;
+	enum pktline_kind kind = PKTLINE_EOF;
+	struct bytes line = { 0 };
 
 	if (r >= 0)
 		r = check_type(g, TYPE_REST, e);

@@ -60,7 +60,8 @@ static int write_shallow(git_repository *repo, const struct held *held, struct e
 	for (size_t i = 0; i < held->n; i++)
 		buf_addf(&text, "%s\n", git_oid_tostr(hex, sizeof(hex), &held->ids[i]));
 	if (io_read_file_at(dir, SHALLOW, text.size, &now, NULL) == 0 &&
-		now.size == text.size && memcmp(now.data, text.data, now.size) == 0)
+		now.size == text.size &&
+		(now.size == 0 || memcmp(now.data, text.data, now.size) == 0))
 		return 0;
 	return io_replace_at(dir, SHALLOW, buf_bytes(&text), 0600, e);
 }

@@ -189,7 +189,7 @@ int local_history(struct session *ss, git_repository *repo, const char *channel,
 	git_oid *ret, struct error *e)
 {
 	autogit(git_repository) source = NULL;
-	git_oid id;
+	git_oid id = { { 0 } };
 	int r = open_source(ss, &source, e);
 
 	if (r == 0)

@@ -45,6 +45,7 @@ static void end_with(enum store_fault fault, const char *text)
 
 	frame_head(frame, FRAME_ERROR, 1 + n);
 	frame[FRAME_HEAD] = (unsigned char)fault;
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): frames have a length */
 	memcpy(frame + FRAME_HEAD + 1, text, n);
 	(void)!write(STORE_FD, frame, FRAME_HEAD + 1 + n);
 	_exit(1);

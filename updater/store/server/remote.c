@@ -245,6 +245,7 @@ int remote_fetch(struct session *ss, git_repository *repo, const char *channel,
 	autofree char *branch = NULL;
 	char tags[] = "+" REF_TAGS "*:" REF_TAGS "*";
 	char *specs[2] = { NULL, tags };
+	const git_strarray list = { specs, 2 };
 	int r = channel_ref(REF_INCOMING, channel, &incoming, e);
 
 	if (r == 0)
@@ -254,8 +255,7 @@ int remote_fetch(struct session *ss, git_repository *repo, const char *channel,
 	if (r > 0) {
 		branch = xasprintf("+refs/heads/%s:%s", channel, incoming);
 		specs[0] = branch;
-		r = git_remote_fetch(
-			v.remote, &(git_strarray){ specs, 2 }, &v.options, NULL);
+		r = git_remote_fetch(v.remote, &list, &v.options, NULL);
 		if (r < 0) {
 			*ret_is_damage = is_damage();
 			r = err_git(e, E_REMOTE, "%s", ss->shown_url);
