@@ -160,8 +160,7 @@ static const struct {
 	{ HEADERS "\nS\n\nOsupdate-Serial: 8\n\n" TRAILERS,
 		"outside its last paragraph" },
 	{ PAYLOAD " folded\n", "which is no trailer" },
-	{ PAYLOAD "Osupdate-Valid-Until: 2027-06-01T00:00:00Z\n",
-		"this version cannot honour Osupdate-Valid-Until" },
+	{ PAYLOAD "Osupdate-Valid-Until: some day\n", "Osupdate-Valid-Until" },
 };
 
 Test(release, refuses_signed_commits_outside_the_grammar)

@@ -44,6 +44,7 @@ static struct state example(void)
 		.arm_calls = 1,
 		.floor = UINT64_MAX,
 		.floor_time = -1,
+		.valid_until = 1,
 		.has_candidate = true,
 	};
 
@@ -77,6 +78,7 @@ Test(state, is_read_as_it_was_written)
 	cr_assert_eq(back.arm_calls, 1);
 	cr_assert_eq(back.floor, UINT64_MAX);
 	cr_assert_eq(back.floor_time, -1);
+	cr_assert_eq(back.valid_until, 1);
 	cr_assert(back.has_candidate);
 	cr_assert_str_eq(back.candidate.version, "v 4\\");
 	cr_assert_eq(back.release.time, -7);
@@ -85,6 +87,38 @@ Test(state, is_read_as_it_was_written)
 	cr_assert_str_eq(back.denied[0].reason, "it hung\\012for ever");
 	cr_assert_str_eq(back.error_text, "no \\033[31mroute");
 	cr_assert_str_eq(back.error_step, "fetch");
+}
+
+Test(state, nothing_lowers_the_floor)
+{
+	autostate s = { 0 };
+	struct release_ref newest = ref(5);
+	struct release_ref older = ref(4);
+	struct release_ref earlier = ref(6);
+
+	newest.time = 1000;
+	older.time = 2000;
+	earlier.time = 500;
+	state_raise_floor(&s, &newest);
+	state_raise_floor(&s, &older);
+	cr_assert_eq(s.floor, 5);
+	cr_assert_eq(s.floor_time, 1000);
+	state_raise_floor(&s, &earlier); /* that a person asked for */
+	cr_assert_eq(s.floor, 6);
+	cr_assert_eq(s.floor_time, 1000);
+}
+
+Test(state, news_without_a_limit_are_none_that_end)
+{
+	static const int64_t limits[][2] = { { INT64_MAX, 0 }, { 0, 1 }, { 7, 7 } };
+	autostate s = { 0 };
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		const struct release_info info = { .valid_until = limits[i][0] };
+
+		state_set_news(&s, &info);
+		cr_assert_eq(s.valid_until, limits[i][1]);
+	}
 }
 
 Test(state, is_idle_when_there_is_none)

@@ -12,6 +12,23 @@
 
 #define FAILURE_LINES 8 /* of the evidence shown to people */
 
+/* Is the newest that the channel was seen to offer over?  The text for it, or NULL. */
+static const char *valid_until(const struct device *d, char when[TEXT_TIME_MAX])
+{
+	if (d->state.valid_until == 0)
+		return NULL;
+	text_time(d->state.valid_until, when);
+	return when;
+}
+
+static bool is_stale(const struct device *d)
+{
+	const struct known_time now = device_time(d);
+	int64_t until = d->state.valid_until;
+
+	return freshness_judge(&now, until ? until : INT64_MAX, 0, 0) == STALE;
+}
+
 struct view {
 	const char *boot; /* good bad trial unknown */
 	bool booted;
@@ -128,19 +145,21 @@ static int print_json(
 	const struct device *d, const struct view views[SLOT_COUNT], struct error *e)
 {
 	json_t *slots = json_array();
+	char when[TEXT_TIME_MAX];
 	json_t *root;
 	int r;
 
 	for (int i = 0; i < SLOT_COUNT; i++)
 		(void)json_array_append_new(slots, json_slot(d, i, &views[i]));
-	root = json_pack("{s:s?,s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o}", "booted",
+	root = json_pack("{s:s?,s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:b,s:s?}", "booted",
 		d->booted >= 0 ? d->config.slots[d->booted].name : NULL, "phase",
 		phase_name(d->state.phase), "product", d->config.product, "channel",
 		d->config.channel, "floor", (json_int_t)d->state.floor, "slots", slots,
 		"candidate",
 		d->state.has_candidate ? json_release(&d->state.candidate) : json_null(),
 		"denied", json_denied(&d->state), "last_error", json_error(&d->state),
-		"last_failed_trial", json_failure(d));
+		"last_failed_trial", json_failure(d), "stale", is_stale(d), "valid_until",
+		valid_until(d, when));
 	if (!root)
 		return err_set(e, E_SYSTEM, "status: JSON could not be made");
 	r = json_dumpf(root, stdout, JSON_INDENT(1) | JSON_ENSURE_ASCII);
@@ -267,6 +286,10 @@ static int print_text(
 		output_foreign(stdout, st->error_text);
 		(void)putchar('\n');
 	}
+	if (is_stale(d))
+		(void)printf("stale: the newest release seen on channel %s was valid "
+			     "until %s\n",
+			d->config.channel, valid_until(d, when));
 	print_failure(d);
 	print_next(d);
 	return 0;

@@ -153,9 +153,6 @@ static int check_commit(struct bytes commit, const struct signers *signers,
 		signers, &key, RELEASE_NAMESPACE, rel->info.time, &principal, e);
 	if (r < 0)
 		return r;
-	if (rel->info.valid_until != INT64_MAX)
-		return err_set(e, E_UNTRUSTED,
-			"this version cannot honour Osupdate-Valid-Until");
 	rel->principal = xstrdup(principal);
 	(void)count_add(ret_count, &key, principal); /* the first */
 	return 0;

@@ -86,6 +86,8 @@ static void print(const struct state *s, size_t skip, bool unknown, struct buf *
 		buf_addf(out, "retries %u\n", s->retries);
 	buf_addf(out, "arm-calls %u\nfloor %" PRIu64 "\nfloor-time %" PRId64 "\n",
 		s->arm_calls, s->floor, s->floor_time);
+	if (s->valid_until)
+		buf_addf(out, "valid-until %" PRId64 "\n", s->valid_until);
 	if (s->has_candidate) {
 		print_ref("candidate", &s->candidate, out);
 		buf_adds(out, "\n");
@@ -250,6 +252,11 @@ static bool parse_floor_time(struct fields *f, struct state *s)
 	return parse_i64(field(f), &s->floor_time) && f->p == f->end;
 }
 
+static bool parse_valid_until(struct fields *f, struct state *s)
+{
+	return parse_i64(field(f), &s->valid_until) && f->p == f->end;
+}
+
 static bool parse_candidate(struct fields *f, struct state *s)
 {
 	s->has_candidate = true;
@@ -293,6 +300,7 @@ static const struct key {
 	{ "retries", parse_retries, false },
 	{ "floor", parse_floor, false },
 	{ "floor-time", parse_floor_time, false },
+	{ "valid-until", parse_valid_until, false },
 	{ "candidate", parse_candidate, false },
 	{ "denied", parse_denied, true },
 	{ "error", parse_error, false },

@@ -45,10 +45,7 @@ int switch_confirm(struct device *d, struct error *e)
 	if (st->release.serial > st->floor)
 		keyring_adopt(d); /* once more after a crash: the floor comes after it */
 	(void)device_step(d, EVENT_CONFIRMED);
-	if (st->release.serial > st->floor) {
-		st->floor = st->release.serial;
-		st->floor_time = st->release.time;
-	}
+	state_raise_floor(st, &st->release);
 	state_allow(st, &st->release.identity);
 	st->error_time = 0;
 	release = st->release;
