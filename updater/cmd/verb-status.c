@@ -69,13 +69,20 @@ static json_t *json_text(const char *text)
 	return json_string(safe.data ? safe.data : "");
 }
 
+/* Jansson's integers end at 2^63 - 1. */
+static json_t *json_serial(uint64_t serial)
+{
+	return serial <= INT64_MAX ? json_integer((json_int_t)serial)
+				   : json_real((double)serial);
+}
+
 static json_t *json_release(const struct release_ref *ref)
 {
 	char hex[OID_HEX_MAX];
 
 	oid_hex(&ref->commit, hex);
-	return json_pack("{s:s,s:s,s:I}", "commit", hex, "version", ref->version,
-		"serial", (json_int_t)ref->serial);
+	return json_pack("{s:s,s:s,s:o}", "commit", hex, "version", ref->version,
+		"serial", json_serial(ref->serial));
 }
 
 static json_t *json_slot(const struct device *d, int i, const struct view *v)
@@ -89,7 +96,7 @@ static json_t *json_slot(const struct device *d, int i, const struct view *v)
 		d->config.slots[i].name, "booted", v->booted, "primary", v->primary,
 		"boot", v->boot, "contents", slot_contents_name(rec->contents), "commit",
 		known ? hex : NULL, "version", known ? rec->version : NULL, "serial",
-		known ? json_integer((json_int_t)rec->serial) : json_null());
+		known ? json_serial(rec->serial) : json_null());
 }
 
 static json_t *json_denied(const struct state *st)
@@ -135,10 +142,10 @@ static json_t *json_failure(const struct device *d)
 
 		(void)json_array_append_new(log, json_string(line));
 	}
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:o}", "time", when, "cause",
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:o}", "time", when, "cause",
 		failure_kind_name(f.kind), "slot", f.slot, "commit", hex, "version",
-		f.release.version, "serial", (json_int_t)f.release.serial, "text", f.text,
-		"log", log);
+		f.release.version, "serial", json_serial(f.release.serial), "text",
+		f.text, "log", log);
 }
 
 static int print_json(
@@ -151,10 +158,10 @@ static int print_json(
 
 	for (int i = 0; i < SLOT_COUNT; i++)
 		(void)json_array_append_new(slots, json_slot(d, i, &views[i]));
-	root = json_pack("{s:s?,s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:b,s:s?}", "booted",
+	root = json_pack("{s:s?,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:s?}", "booted",
 		d->booted >= 0 ? d->config.slots[d->booted].name : NULL, "phase",
 		phase_name(d->state.phase), "product", d->config.product, "channel",
-		d->config.channel, "floor", (json_int_t)d->state.floor, "slots", slots,
+		d->config.channel, "floor", json_serial(d->state.floor), "slots", slots,
 		"candidate",
 		d->state.has_candidate ? json_release(&d->state.candidate) : json_null(),
 		"denied", json_denied(&d->state), "last_error", json_error(&d->state),
