@@ -87,6 +87,7 @@ Test(release, accepts_a_commit_signed_by_a_known_key)
 	id = oid_of("commit", buf_bytes(&commit));
 	cr_assert_eq(verify(&commit, s, &r, &e), 0, "%s", e.text);
 	cr_assert_str_eq(release_principal(r), "release@x");
+	cr_assert_eq(strncmp(release_signer(r), "SHA256:", 7), 0);
 	cr_assert_str_eq(release_info(r)->product, "p");
 	cr_assert_eq(release_info(r)->serial, 7);
 	cr_assert_eq(release_info(r)->time, INT64_C(1782907200));

@@ -45,12 +45,16 @@ static struct state example(void)
 		.floor = UINT64_MAX,
 		.floor_time = -1,
 		.valid_until = 1,
+		.floor_signer = "SHA256:f/loor+",
 		.has_candidate = true,
 	};
 
 	s.release = ref(3);
+	(void)snprintf(s.release.signer, sizeof(s.release.signer), "SHA256:release");
 	s.candidate = ref(4);
-	state_deny(&s, &(struct release_ref){ .serial = 9, .version = "bad" },
+	state_deny(&s,
+		&(struct release_ref){
+			.serial = 9, .version = "bad", .signer = "SHA256:denied" },
 		"it hung\nfor ever");
 	state_set_error(&s, 1793786400, "fetch", "no \033[31mroute");
 	return s;
@@ -79,6 +83,10 @@ Test(state, is_read_as_it_was_written)
 	cr_assert_eq(back.floor, UINT64_MAX);
 	cr_assert_eq(back.floor_time, -1);
 	cr_assert_eq(back.valid_until, 1);
+	cr_assert_str_eq(back.floor_signer, s.floor_signer);
+	cr_assert_str_eq(back.release.signer, "SHA256:release");
+	cr_assert_str_eq(back.candidate.signer, "");
+	cr_assert_str_eq(back.denied[0].release.signer, "SHA256:denied");
 	cr_assert(back.has_candidate);
 	cr_assert_str_eq(back.candidate.version, "v 4\\");
 	cr_assert_eq(back.release.time, -7);
@@ -240,6 +248,19 @@ Test(state, keys_of_a_later_version_are_kept)
 	cr_assert(strstr(back.unknown, "rollout 7 of 9\n"));
 }
 
+Test(state, who_set_the_floor_is_unknown_when_an_older_program_moved_it)
+{
+	autostate moved = { 0 };
+	autostate same = { 0 };
+
+	put("osupdate-state 1\nphase idle\nfloor 4\nfloor-signed-by 3 SHA256:x\n");
+	cr_assert_eq(load(&moved), STATE_FOUND);
+	cr_assert_str_eq(moved.floor_signer, "");
+	put("osupdate-state 1\nphase idle\nfloor 3\nfloor-signed-by 3 SHA256:x\n");
+	cr_assert_eq(load(&same), STATE_FOUND);
+	cr_assert_str_eq(same.floor_signer, "SHA256:x");
+}
+
 Test(state, what_cannot_be_is_damage)
 {
 	static const char *const cases[] = {
@@ -250,6 +271,9 @@ Test(state, what_cannot_be_is_damage)
 		"osupdate-state 1\nphase armed\n",
 		"osupdate-state 1\nphase idle\nfloor 01\n",
 		"osupdate-state 1\nphase idle\nfloor 1 2\n",
+		"osupdate-state 1\nphase idle\nvalid-until soon\n",
+		"osupdate-state 1\nphase idle\nfloor-signed-by SHA256:x\n",
+		"osupdate-state 1\nphase idle\nsigned-by 12 SHA256:x\n",
 		"osupdate-state 1\nphase idle\ntarget ../B\n",
 		"osupdate-state 1\nphase idle\ndenied x y 1 0 v reason\n",
 	};

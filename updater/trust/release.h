@@ -61,6 +61,8 @@ static inline void release_cleanup(struct release **r)
 
 const struct release_info *release_info(const struct release *r);
 const char *release_principal(const struct release *r);
+/* Fingerprint of the key that signed the commit. */
+const char *release_signer(const struct release *r);
 /* The raw commit and tags it was made from, for the slot's own proof. */
 struct bytes release_commit(const struct release *r);
 const struct bytes *release_tags(const struct release *r, size_t *ret_n);

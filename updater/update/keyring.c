@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "slot/verify.h"
+#include "update/distrust.h"
 
 static int read_owned(
 	int dirfd, const char *name, const char *shown, struct buf *ret, struct error *e)
@@ -218,8 +219,11 @@ static int adopt(struct device *d, struct error *e)
 	/* Revocations first: new signers are of no use to a key that has leaked. */
 	if (verify_read_own(root, manifest, "revoked", SIGNERS_FILE_MAX, &revoked))
 		r = adopt_revoked(d, &revoked, e);
-	if (r == 0 && verify_read_own(root, manifest, "allowed_signers", SIGNERS_FILE_MAX,
-			      &signers))
+	if (r == 0)
+		r = distrust_revoked(d, e);
+	if (r == 0 && d->state.release.serial > d->state.floor &&
+		verify_read_own(
+			root, manifest, "allowed_signers", SIGNERS_FILE_MAX, &signers))
 		changed = r = adopt_signers(d, &signers, e);
 	if (changed > 0)
 		progress_note(d->progress, "release %s brought new signers: %s/trust",

@@ -183,6 +183,7 @@ void state_raise_floor(struct state *s, const struct release_ref *ref)
 	if (ref->serial <= s->floor)
 		return;
 	s->floor = ref->serial;
+	memcpy(s->floor_signer, ref->signer, sizeof(s->floor_signer));
 	/* A person may have taken one from before it. */
 	if (ref->time > s->floor_time)
 		s->floor_time = ref->time;
@@ -208,4 +209,5 @@ void state_set_release(struct release_ref *ret, const struct release *release)
 		.time = info->time,
 	};
 	memcpy(ret->version, info->version, sizeof(ret->version));
+	(void)snprintf(ret->signer, sizeof(ret->signer), "%s", release_signer(release));
 }

@@ -28,6 +28,7 @@ struct release_ref {
 	uint64_t serial;
 	int64_t time; /* the commit's */
 	char version[RELEASE_VERSION_MAX + 1];
+	char signer[SSHKEY_FINGERPRINT_MAX]; /* fingerprint of its key; "": unknown */
 };
 
 struct denial {
@@ -44,6 +45,7 @@ struct state {
 	unsigned retries;		/* trials of this release that were repeated */
 	uint64_t floor;			/* highest serial ever confirmed; 0 = none */
 	int64_t floor_time;		/* commit time of that release */
+	char floor_signer[SSHKEY_FINGERPRINT_MAX]; /* of its key; "": unknown */
 	int64_t valid_until; /* of the channel's newest as last seen; 0: no limit */
 	bool has_candidate;  /* newest release seen and accepted */
 	struct release_ref candidate;
