@@ -353,27 +353,19 @@ BOOT_ID=
 # What the device's clock says, UTC ("2099-01-01 00:00:00"); empty: the machine's own.
 CLOCK=
 
-# clocked COMMAND…: by the device's clock. Only the time of day is another: how long things
-# take, and the times of files, are the machine's.
-clocked() {
-	local lib=(/usr/lib/*/faketime/libfaketime.so.1)
-	if [ -z "$CLOCK" ]; then
-		"$@"
-		return
-	fi
-	env TZ=UTC LD_PRELOAD="${lib[0]}" FAKETIME="@$CLOCK" FAKETIME_DONT_FAKE_MONOTONIC=1 \
-		DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1 "$@"
-}
-
-# in_boot COMMAND…: in the boot we are in, by the device's clock.
+# in_boot COMMAND…: in the boot we are in, by the device's clock. Only the time of day is
+# another one: how long things take, and the times of files, are the machine's.
 in_boot() {
+	local lib=(/usr/lib/*/faketime/libfaketime.so.1) by=()
+	[ -z "$CLOCK" ] || by=(env TZ=UTC LD_PRELOAD="${lib[0]}" FAKETIME="@$CLOCK"
+		FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1)
 	if [ -z "$BOOT_ID" ]; then
-		clocked "$@"
+		"${by[@]}" "$@"
 	else
 		# shellcheck disable=SC2016  # expanded by the inner shell
-		unshare -m --propagation private bash -c "$(declare -f clocked)"'
-			mount --bind "$1" /proc/sys/kernel/random/boot_id && CLOCK=$2 && shift 2 && clocked "$@"' \
-			bash "$BOOT_ID" "$CLOCK" "$@"
+		unshare -m --propagation private sh -c \
+			'mount --bind "$1" /proc/sys/kernel/random/boot_id && shift && exec "$@"' \
+			sh "$BOOT_ID" "${by[@]}" "$@"
 	fi
 }
 
