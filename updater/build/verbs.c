@@ -153,6 +153,11 @@ static void print_commit(const struct commit_args *a, const struct commit_sums *
 		     "stored   %s in %" PRIu64 " objects\n",
 		sums->serial, sums->entries, sums->files, bytes, sums->files_reused,
 		packed, sums->pack.objects);
+	if (sums->early)
+		(void)printf(
+			"note     its time is before that of the release it follows: "
+			"devices that\n         confirmed that one take it only when "
+			"a person installs it\n");
 	if (sums->checked_out)
 		(void)printf("note     %s is checked out here; the work tree was not "
 			     "touched\n",

@@ -2,8 +2,8 @@
 /*
  * Is what the channel offers still news?  The device's clock is not believed: it may say
  * 1970 or 2099.  What it knows for sure is that it is not earlier than the newest
- * confirmed release and this program: the floor of known time, which nothing lowers.
- * Pure. doc/decisions/0008-time-without-a-clock.md.
+ * confirmed release and this program: the floor of known time.
+ * Pure.  doc/decisions/0008-time-without-a-clock.md.
  */
 #ifndef UPDATE_FRESHNESS_H
 #define UPDATE_FRESHNESS_H

@@ -184,9 +184,9 @@ void state_raise_floor(struct state *s, const struct release_ref *ref)
 		return;
 	s->floor = ref->serial;
 	memcpy(s->floor_signer, ref->signer, sizeof(s->floor_signer));
-	/* A person may have taken one from before it. */
-	if (ref->time > s->floor_time)
-		s->floor_time = ref->time;
+	/* Earlier than before only when a person took it: after one of a builder whose
+	 * clock was ahead. */
+	s->floor_time = ref->time;
 }
 
 void state_set_news(struct state *s, const struct release_info *info)
