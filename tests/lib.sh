@@ -356,16 +356,16 @@ CLOCK=
 # in_boot COMMAND…: in the boot we are in, by the device's clock. Only the time of day is
 # another one: how long things take, and the times of files, are the machine's.
 in_boot() {
-	local lib=(/usr/lib/*/faketime/libfaketime.so.1) by=()
-	[ -z "$CLOCK" ] || by=(env TZ=UTC LD_PRELOAD="${lib[0]}" FAKETIME="@$CLOCK"
+	local lib=(/usr/lib/*/faketime/libfaketime.so.1) clock=()
+	[ -z "$CLOCK" ] || clock=(env TZ=UTC LD_PRELOAD="${lib[0]}" FAKETIME="@$CLOCK"
 		FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1)
 	if [ -z "$BOOT_ID" ]; then
-		"${by[@]}" "$@"
+		"${clock[@]}" "$@"
 	else
 		# shellcheck disable=SC2016  # expanded by the inner shell
 		unshare -m --propagation private sh -c \
 			'mount --bind "$1" /proc/sys/kernel/random/boot_id && shift && exec "$@"' \
-			sh "$BOOT_ID" "${by[@]}" "$@"
+			sh "$BOOT_ID" "${clock[@]}" "$@"
 	fi
 }
 

@@ -222,6 +222,9 @@ static int same_as_here(struct device *d, const struct release_info *rel,
 		!digest_equal(&rec->identity, &rel->identity) ||
 		state_denied(&d->state, &rel->identity))
 		return 0;
+	/* A renewal that was cut short, before it counted: once more. */
+	if (d->state.phase == PHASE_IDLE && rel->serial > d->state.floor)
+		return 0;
 	state_set_news(&d->state, rel);
 	if (freshness_judge(now, rel->valid_until, rel->serial, rel->serial) == STALE)
 		return policy_stale(&d->config, rel, now, e);
