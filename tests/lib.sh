@@ -350,18 +350,28 @@ configure() {
 # A new kernel boot is a new boot id; the slot is what the loader would have chosen.
 BOOTED=none
 BOOT_ID=
+# What the device's clock says, UTC ("2099-01-01 00:00:00"); empty: the machine's own.
+CLOCK=
 
-# osu VERB…: osupdate on the device, in the boot we are in.
-osu() {
-	local run=(osupdate --config "$S/etc/osupdate.conf" --booted "$BOOTED" "--progress=${PROGRESS:-none}" "$@")
+# in_boot COMMAND…: in the boot we are in, by the device's clock. Only the time of day is
+# another one: how long things take, and the times of files, are the machine's.
+in_boot() {
+	local lib=(/usr/lib/*/faketime/libfaketime.so.1) clock=()
+	[ -z "$CLOCK" ] || clock=(env TZ=UTC LD_PRELOAD="${lib[0]}" FAKETIME="@$CLOCK"
+		FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1)
 	if [ -z "$BOOT_ID" ]; then
-		"${run[@]}"
+		"${clock[@]}" "$@"
 	else
 		# shellcheck disable=SC2016  # expanded by the inner shell
 		unshare -m --propagation private sh -c \
 			'mount --bind "$1" /proc/sys/kernel/random/boot_id && shift && exec "$@"' \
-			sh "$BOOT_ID" "${run[@]}"
+			sh "$BOOT_ID" "${clock[@]}" "$@"
 	fi
+}
+
+# osu VERB…: osupdate on the device.
+osu() {
+	in_boot osupdate --config "$S/etc/osupdate.conf" --booted "$BOOTED" "--progress=${PROGRESS:-none}" "$@"
 }
 
 grubenv() { grub-editenv "$S/boot/grubenv" list | sed -n "s/^$1=//p"; }

@@ -194,8 +194,9 @@ static int judge(const struct release *rel, struct error *e)
 	static char product[] = "kiosk-amd64";
 	static const struct config config = { .channel = channel, .product = product };
 	static const struct state state = { .floor = 1 };
+	static const struct known_time now = { 0, 0 };
 
-	return policy_judge(&config, &state, release_info(rel), false, e);
+	return policy_judge(&config, &state, release_info(rel), &now, false, e);
 }
 
 static const struct signers *signers(void)

@@ -253,6 +253,15 @@ Test(manifest, a_cut_manifest_is_never_taken_for_a_whole_line)
 	}
 }
 
+Test(manifest, no_manifest_has_no_lines)
+{
+	struct bytes none = { 0 };
+	struct bytes line;
+	size_t at = 0;
+
+	cr_assert_not(manifest_line(none, &at, &line));
+}
+
 Test(manifest, faults_are_told_with_line_and_path)
 {
 	struct error e = { 0 };

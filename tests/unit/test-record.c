@@ -19,6 +19,7 @@ static struct slot_record example(void)
 		.time = -5,
 		.version = "1.0 \\ \001 beta",
 		.uuid = "0f6c7a4e-0000-4000-8000-00000000abcd",
+		.signer = "SHA256:a/b+c",
 	};
 
 	memset(&rec.identity, 1, sizeof(rec.identity));
@@ -53,6 +54,7 @@ Test(record, is_read_as_it_was_written)
 	cr_assert_eq(back.time, rec.time);
 	cr_assert_str_eq(back.version, rec.version);
 	cr_assert_str_eq(back.uuid, rec.uuid);
+	cr_assert_str_eq(back.signer, rec.signer);
 	cr_assert(digest_equal(&back.identity, &rec.identity));
 	cr_assert(digest_equal(&back.manifest, &rec.manifest));
 	cr_assert(oid_equal(&back.commit, &rec.commit));
@@ -102,7 +104,8 @@ static int save_index(const struct digest *manifest)
 {
 	autofd dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	const struct index_key key = { "uuid-1", *manifest, digest_of(bytes_of("stamp")) };
+	const struct index_key key = { "uuid-1", *manifest,
+		digest_of(bytes_of("stamp")) };
 
 	return slot_index_save(dir, "A", &key, items, 3, NULL);
 }

@@ -87,6 +87,7 @@ Test(release, accepts_a_commit_signed_by_a_known_key)
 	id = oid_of("commit", buf_bytes(&commit));
 	cr_assert_eq(verify(&commit, s, &r, &e), 0, "%s", e.text);
 	cr_assert_str_eq(release_principal(r), "release@x");
+	cr_assert_eq(strncmp(release_signer(r), "SHA256:", 7), 0);
 	cr_assert_str_eq(release_info(r)->product, "p");
 	cr_assert_eq(release_info(r)->serial, 7);
 	cr_assert_eq(release_info(r)->time, INT64_C(1782907200));
@@ -160,8 +161,7 @@ static const struct {
 	{ HEADERS "\nS\n\nOsupdate-Serial: 8\n\n" TRAILERS,
 		"outside its last paragraph" },
 	{ PAYLOAD " folded\n", "which is no trailer" },
-	{ PAYLOAD "Osupdate-Valid-Until: 2027-06-01T00:00:00Z\n",
-		"this version cannot honour Osupdate-Valid-Until" },
+	{ PAYLOAD "Osupdate-Valid-Until: some day\n", "Osupdate-Valid-Until" },
 };
 
 Test(release, refuses_signed_commits_outside_the_grammar)

@@ -244,7 +244,11 @@ Test(signers, revocations_from_all_files_add_up)
 	autosigners s = parsed("a %1\nb %2\nc %s\n");
 	const char *principal;
 	struct error e = { 0 };
+	char print[SSHKEY_FINGERPRINT_MAX];
+	struct sshkey one = public_key(&key1);
 
+	sshkey_fingerprint(&one, print);
+	cr_assert_not(signers_revoked(s, print));
 	cr_assert_eq(revoke_keys(s, "# none\n\n", &e), 0);
 	cr_assert_eq(revoke_keys(s, "# lost\n%1 laptop", &e), 0);
 	cr_assert_eq(revoke_keys(s, "%s\n", &e), 0);
@@ -253,6 +257,10 @@ Test(signers, revocations_from_all_files_add_up)
 		"%s", e.text);
 	cr_assert_eq(allow(s, &key_sk, NOON, &principal, &e), E_UNTRUSTED);
 	cr_assert_eq(allow(s, &key2, NOON, &principal, &e), 0);
+	cr_assert(signers_revoked(s, print));
+	cr_assert_not(signers_revoked(s, ""));
+	print[10] ^= 1;
+	cr_assert_not(signers_revoked(s, print));
 }
 
 Test(signers, refuses_a_revocation_it_cannot_read)

@@ -84,6 +84,48 @@ Test(stamp, prints_what_a_device_reads)
 	cr_assert_str_eq(armor.data, "-----BEGIN\nx\n-----END");
 }
 
+static const struct {
+	const char *text;
+	int64_t until; /* 0: refused */
+} limits[] = {
+	{ "1d", 1700086400 },
+	{ "90d", 1707776000 },
+	{ "36525d", 4855760000 },
+	{ "2027-06-01T00:00:00Z", 1811808000 },
+	{ "0d", 0 },
+	{ "d", 0 },
+	{ "90", 0 },
+	{ "090d", 0 },
+	{ "36526d", 0 },
+	{ "-1d", 0 },
+	{ "", 0 },
+	{ "2023-11-14T22:13:20Z", 0 }, /* the commit's own time */
+	{ "2023-11-14T22:13:21Z", 1700000001 },
+	{ "2027-06-01", 0 },
+};
+
+Test(stamp, valid_until_a_time_or_for_days)
+{
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct stamp s = plain();
+		struct release_info info;
+		struct error e = { 0 };
+		autobuf payload = { 0 };
+		int r;
+
+		s.valid_until = limits[i].text;
+		r = print(s, &payload, &e);
+		if (!limits[i].until) {
+			cr_expect_eq(r, E_USAGE, "%s", limits[i].text);
+			cr_expect(strstr(e.text, "--valid-until"), "%s", e.text);
+			continue;
+		}
+		cr_assert_eq(r, 0, "%s", e.text);
+		cr_assert_eq(release_read_payload(buf_bytes(&payload), &info, &e), 0);
+		cr_expect_eq(info.valid_until, limits[i].until, "%s", limits[i].text);
+	}
+}
+
 Test(stamp, has_a_subject_of_its_own)
 {
 	struct release_info info;

@@ -44,12 +44,17 @@ static struct state example(void)
 		.arm_calls = 1,
 		.floor = UINT64_MAX,
 		.floor_time = -1,
+		.valid_until = 1,
+		.floor_signer = "SHA256:f/loor+",
 		.has_candidate = true,
 	};
 
 	s.release = ref(3);
+	(void)snprintf(s.release.signer, sizeof(s.release.signer), "SHA256:release");
 	s.candidate = ref(4);
-	state_deny(&s, &(struct release_ref){ .serial = 9, .version = "bad" },
+	state_deny(&s,
+		&(struct release_ref){
+			.serial = 9, .version = "bad", .signer = "SHA256:denied" },
 		"it hung\nfor ever");
 	state_set_error(&s, 1793786400, "fetch", "no \033[31mroute");
 	return s;
@@ -77,6 +82,11 @@ Test(state, is_read_as_it_was_written)
 	cr_assert_eq(back.arm_calls, 1);
 	cr_assert_eq(back.floor, UINT64_MAX);
 	cr_assert_eq(back.floor_time, -1);
+	cr_assert_eq(back.valid_until, 1);
+	cr_assert_str_eq(back.floor_signer, s.floor_signer);
+	cr_assert_str_eq(back.release.signer, "SHA256:release");
+	cr_assert_str_eq(back.candidate.signer, "");
+	cr_assert_str_eq(back.denied[0].release.signer, "SHA256:denied");
 	cr_assert(back.has_candidate);
 	cr_assert_str_eq(back.candidate.version, "v 4\\");
 	cr_assert_eq(back.release.time, -7);
@@ -85,6 +95,38 @@ Test(state, is_read_as_it_was_written)
 	cr_assert_str_eq(back.denied[0].reason, "it hung\\012for ever");
 	cr_assert_str_eq(back.error_text, "no \\033[31mroute");
 	cr_assert_str_eq(back.error_step, "fetch");
+}
+
+Test(state, only_a_newer_release_moves_the_floor)
+{
+	autostate s = { 0 };
+	struct release_ref newest = ref(5);
+	struct release_ref older = ref(4);
+	struct release_ref earlier = ref(6);
+
+	newest.time = 1000;
+	older.time = 2000;
+	earlier.time = 500;
+	state_raise_floor(&s, &newest);
+	state_raise_floor(&s, &older);
+	cr_assert_eq(s.floor, 5);
+	cr_assert_eq(s.floor_time, 1000);
+	state_raise_floor(&s, &earlier); /* that a person asked for */
+	cr_assert_eq(s.floor, 6);
+	cr_assert_eq(s.floor_time, 500);
+}
+
+Test(state, news_without_a_limit_are_none_that_end)
+{
+	static const int64_t limits[][2] = { { INT64_MAX, 0 }, { 0, 1 }, { 7, 7 } };
+	autostate s = { 0 };
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		const struct release_info info = { .valid_until = limits[i][0] };
+
+		state_set_news(&s, &info);
+		cr_assert_eq(s.valid_until, limits[i][1]);
+	}
 }
 
 Test(state, is_idle_when_there_is_none)
@@ -206,6 +248,19 @@ Test(state, keys_of_a_later_version_are_kept)
 	cr_assert(strstr(back.unknown, "rollout 7 of 9\n"));
 }
 
+Test(state, who_set_the_floor_is_unknown_when_an_older_program_moved_it)
+{
+	autostate moved = { 0 };
+	autostate same = { 0 };
+
+	put("osupdate-state 1\nphase idle\nfloor 4\nfloor-signed-by 3 SHA256:x\n");
+	cr_assert_eq(load(&moved), STATE_FOUND);
+	cr_assert_str_eq(moved.floor_signer, "");
+	put("osupdate-state 1\nphase idle\nfloor 3\nfloor-signed-by 3 SHA256:x\n");
+	cr_assert_eq(load(&same), STATE_FOUND);
+	cr_assert_str_eq(same.floor_signer, "SHA256:x");
+}
+
 Test(state, what_cannot_be_is_damage)
 {
 	static const char *const cases[] = {
@@ -216,6 +271,9 @@ Test(state, what_cannot_be_is_damage)
 		"osupdate-state 1\nphase armed\n",
 		"osupdate-state 1\nphase idle\nfloor 01\n",
 		"osupdate-state 1\nphase idle\nfloor 1 2\n",
+		"osupdate-state 1\nphase idle\nvalid-until soon\n",
+		"osupdate-state 1\nphase idle\nfloor-signed-by SHA256:x\n",
+		"osupdate-state 1\nphase idle\nsigned-by 12 SHA256:x\n",
 		"osupdate-state 1\nphase idle\ntarget ../B\n",
 		"osupdate-state 1\nphase idle\ndenied x y 1 0 v reason\n",
 	};

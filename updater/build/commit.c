@@ -72,6 +72,7 @@ static int follow(struct work *w, const struct release_info *before, struct erro
 			"--serial %" PRIu64 ": the release before has %" PRIu64
 			", devices only go up",
 			s->serial, before->serial);
+	w->sums.early = s->time < before->time;
 	return 0;
 }
 

@@ -24,6 +24,7 @@ struct commit_sums {
 	uint64_t files_reused; /* contents were there already */
 	uint64_t bytes;	       /* of all files */
 	struct pack_sums pack;
+	bool early;	  /* its time is before that of the release it follows */
 	bool checked_out; /* the branch is the one HEAD names, and there is a work tree */
 };
 

@@ -26,7 +26,8 @@ static const struct verb {
 	{ "commit", verb_commit,
 		"make a signed release of a directory or tar\n"
 		"            --branch B --product P --version V --key KEY [--serial N]\n"
-		"            [--channel C]... [-m MSG] [--repo DIR] SOURCE|-" },
+		"            [--channel C]... [--valid-until TIME|90d] [-m MSG]\n"
+		"            [--repo DIR] SOURCE|-" },
 	{ "verify", verb_verify,
 		"every check a device makes, and more  [--repo DIR] [--signers FILE] "
 		"REV" },

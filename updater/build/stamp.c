@@ -9,6 +9,7 @@
 #include "trust/release.h"
 
 #define TIME_MAX UINT64_C(253402300799) /* 9999-12-31T23:59:59Z */
+#define DAYS_MAX 36525
 
 static char *from_config(git_repository *repo, const char *key)
 {
@@ -97,22 +98,52 @@ static void print_message(const struct stamp *s, struct buf *out)
 	buf_adds(out, "\n\n");
 }
 
+/* INT64_MAX when not given. */
+static int read_until(const struct stamp *s, int64_t *ret, struct error *e)
+{
+	const char *text = s->valid_until;
+	size_t n = text ? strlen(text) : 0;
+	uint64_t days;
+
+	*ret = INT64_MAX;
+	if (!text)
+		return 0;
+	if (n > 1 && text[n - 1] == 'd' && text_u64(text, n - 1, DAYS_MAX, &days))
+		*ret = s->time + (int64_t)days * 86400;
+	else if (!text_untime(text, n, ret))
+		return err_set(e, E_USAGE,
+			"--valid-until %.40s: neither days (90d) nor a time in UTC "
+			"(2027-06-01T00:00:00Z)",
+			text);
+	if (*ret > s->time && *ret <= (int64_t)TIME_MAX)
+		return 0;
+	return err_set(e, E_USAGE,
+		"--valid-until %.40s: not after the time of the commit, or past the year "
+		"9999",
+		text);
+}
+
 static void print_trailers(const struct stamp *s, const struct digest *manifest,
-	uint64_t manifest_size, struct buf *out)
+	uint64_t manifest_size, int64_t until, struct buf *out)
 {
 	char hex[DIGEST_HEX_MAX];
+	char when[TEXT_TIME_MAX];
 
 	digest_hex(manifest, hex);
 	buf_addf(out,
 		"Osupdate-Product: %s\nOsupdate-Version: %s\nOsupdate-Serial: %" PRIu64
 		"\nOsupdate-Manifest: blake2b-256:%s %" PRIu64 "\n",
 		s->product, s->version, s->serial, hex, manifest_size);
-	if (s->n_channels == 0)
-		return;
-	buf_adds(out, "Osupdate-Channel:");
-	for (size_t i = 0; i < s->n_channels; i++)
-		buf_addf(out, " %s", s->channels[i]);
-	buf_adds(out, "\n");
+	if (s->n_channels > 0) {
+		buf_adds(out, "Osupdate-Channel:");
+		for (size_t i = 0; i < s->n_channels; i++)
+			buf_addf(out, " %s", s->channels[i]);
+		buf_adds(out, "\n");
+	}
+	if (until != INT64_MAX) {
+		text_time(until, when);
+		buf_addf(out, "Osupdate-Valid-Until: %s\n", when);
+	}
 }
 
 int stamp_print(const struct stamp *s, const struct oid *tree, const struct oid *parent,
@@ -121,8 +152,11 @@ int stamp_print(const struct stamp *s, const struct oid *tree, const struct oid 
 {
 	struct release_info info;
 	char hex[OID_HEX_MAX];
-	int r;
+	int64_t until;
+	int r = read_until(s, &until, e);
 
+	if (r < 0)
+		return r;
 	oid_hex(tree, hex);
 	buf_addf(ret, "tree %s\n", hex);
 	if (parent) {
@@ -132,7 +166,7 @@ int stamp_print(const struct stamp *s, const struct oid *tree, const struct oid 
 	buf_addf(ret, "author %s %" PRId64 " +0000\n", s->author, s->time);
 	buf_addf(ret, "committer %s %" PRId64 " +0000\n\n", s->committer, s->time);
 	print_message(s, ret);
-	print_trailers(s, manifest, manifest_size, ret);
+	print_trailers(s, manifest, manifest_size, until, ret);
 	r = release_read_payload(buf_bytes(ret), &info, e);
 	if (r == 0 &&
 		(strcmp(info.product, s->product) != 0 ||

@@ -15,8 +15,9 @@ struct stamp {
 	uint64_t serial;
 	const char *const *channels;
 	size_t n_channels;
-	const char *message; /* subject and body; NULL: "<product> <version>" */
-	char *author;	     /* "Name <email>" */
+	const char *valid_until; /* RFC 3339 in UTC, or days ("90d") from `time`; NULL */
+	const char *message;	 /* subject and body; NULL: "<product> <version>" */
+	char *author;		 /* "Name <email>" */
 	char *committer;
 	int64_t time; /* seconds since 1970 */
 };

@@ -55,7 +55,7 @@ int verb_init(struct term *t, int argc, char **argv, struct error *e)
 
 #define COMMIT_USAGE                                                                     \
 	"commit --branch B --product P --version V --key KEY [--serial N] "              \
-	"[--channel C]... [-m MSG] [--repo DIR] SOURCE"
+	"[--channel C]... [--valid-until TIME|DAYSd] [-m MSG] [--repo DIR] SOURCE"
 
 struct commit_args {
 	struct commit_options o;
@@ -86,6 +86,9 @@ static int commit_option(struct commit_args *a, int c, const char *value, struct
 	case 'r':
 		a->repo = value;
 		return 0;
+	case 'u':
+		s->valid_until = value;
+		return 0;
 	case 'c':
 		if (s->n_channels == RELEASE_CHANNELS_MAX)
 			return err_set(e, E_USAGE, "more than %d channels",
@@ -112,6 +115,7 @@ static int commit_arguments(struct commit_args *a, int argc, char **argv, struct
 		{ "key", required_argument, NULL, 'k' },
 		{ "serial", required_argument, NULL, 's' },
 		{ "channel", required_argument, NULL, 'c' },
+		{ "valid-until", required_argument, NULL, 'u' },
 		{ "message", required_argument, NULL, 'm' },
 		{ "repo", required_argument, NULL, 'r' },
 		{ 0 },
@@ -149,6 +153,11 @@ static void print_commit(const struct commit_args *a, const struct commit_sums *
 		     "stored   %s in %" PRIu64 " objects\n",
 		sums->serial, sums->entries, sums->files, bytes, sums->files_reused,
 		packed, sums->pack.objects);
+	if (sums->early)
+		(void)printf(
+			"note     its time is before that of the release it follows: "
+			"devices that\n         confirmed that one take it only when "
+			"a person installs it\n");
 	if (sums->checked_out)
 		(void)printf("note     %s is checked out here; the work tree was not "
 			     "touched\n",

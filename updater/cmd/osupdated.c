@@ -219,6 +219,9 @@ static void handle(struct daemon *dm, int r, const struct error *e)
 	if (r == E_NOTHING) {
 		say(dm, PRIORITY_INFO, "%s", e->text);
 		dm->failures = 0;
+	} else if (r == E_STALE) {
+		say(dm, PRIORITY_WARNING, "%s", e->text);
+		dm->failures = 0; /* the server is there: again after the interval */
 	} else if (r == E_BUSY) {
 		say(dm, PRIORITY_INFO, "%s", e->text);
 	} else if (r < 0 && r != E_INTERRUPTED) {

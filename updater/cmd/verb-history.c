@@ -177,6 +177,10 @@ static void print_info(
 	print_text("identity", hex);
 	text_time(info->time, text);
 	print_text("time", text);
+	if (info->valid_until != INT64_MAX) {
+		text_time(info->valid_until, text);
+		print_text("until", text);
+	}
 	print_text("signed by", release_principal(f->release));
 	digest_hex(&info->manifest, hex);
 	print_text("manifest", hex);

@@ -12,6 +12,23 @@
 
 #define FAILURE_LINES 8 /* of the evidence shown to people */
 
+/* Is the newest that the channel was seen to offer over?  The text for it, or NULL. */
+static const char *valid_until(const struct device *d, char when[TEXT_TIME_MAX])
+{
+	if (d->state.valid_until == 0)
+		return NULL;
+	text_time(d->state.valid_until, when);
+	return when;
+}
+
+static bool is_stale(const struct device *d)
+{
+	const struct known_time now = device_time(d);
+	int64_t until = d->state.valid_until;
+
+	return freshness_judge(&now, until ? until : INT64_MAX, 0, 0) == STALE;
+}
+
 struct view {
 	const char *boot; /* good bad trial unknown */
 	bool booted;
@@ -52,13 +69,20 @@ static json_t *json_text(const char *text)
 	return json_string(safe.data ? safe.data : "");
 }
 
+/* Jansson's integers end at 2^63 - 1. */
+static json_t *json_serial(uint64_t serial)
+{
+	return serial <= INT64_MAX ? json_integer((json_int_t)serial)
+				   : json_real((double)serial);
+}
+
 static json_t *json_release(const struct release_ref *ref)
 {
 	char hex[OID_HEX_MAX];
 
 	oid_hex(&ref->commit, hex);
-	return json_pack("{s:s,s:s,s:I}", "commit", hex, "version", ref->version,
-		"serial", (json_int_t)ref->serial);
+	return json_pack("{s:s,s:s,s:o}", "commit", hex, "version", ref->version,
+		"serial", json_serial(ref->serial));
 }
 
 static json_t *json_slot(const struct device *d, int i, const struct view *v)
@@ -72,7 +96,7 @@ static json_t *json_slot(const struct device *d, int i, const struct view *v)
 		d->config.slots[i].name, "booted", v->booted, "primary", v->primary,
 		"boot", v->boot, "contents", slot_contents_name(rec->contents), "commit",
 		known ? hex : NULL, "version", known ? rec->version : NULL, "serial",
-		known ? json_integer((json_int_t)rec->serial) : json_null());
+		known ? json_serial(rec->serial) : json_null());
 }
 
 static json_t *json_denied(const struct state *st)
@@ -118,29 +142,31 @@ static json_t *json_failure(const struct device *d)
 
 		(void)json_array_append_new(log, json_string(line));
 	}
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:o}", "time", when, "cause",
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:o}", "time", when, "cause",
 		failure_kind_name(f.kind), "slot", f.slot, "commit", hex, "version",
-		f.release.version, "serial", (json_int_t)f.release.serial, "text", f.text,
-		"log", log);
+		f.release.version, "serial", json_serial(f.release.serial), "text",
+		f.text, "log", log);
 }
 
 static int print_json(
 	const struct device *d, const struct view views[SLOT_COUNT], struct error *e)
 {
 	json_t *slots = json_array();
+	char when[TEXT_TIME_MAX];
 	json_t *root;
 	int r;
 
 	for (int i = 0; i < SLOT_COUNT; i++)
 		(void)json_array_append_new(slots, json_slot(d, i, &views[i]));
-	root = json_pack("{s:s?,s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o}", "booted",
+	root = json_pack("{s:s?,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:s?}", "booted",
 		d->booted >= 0 ? d->config.slots[d->booted].name : NULL, "phase",
 		phase_name(d->state.phase), "product", d->config.product, "channel",
-		d->config.channel, "floor", (json_int_t)d->state.floor, "slots", slots,
+		d->config.channel, "floor", json_serial(d->state.floor), "slots", slots,
 		"candidate",
 		d->state.has_candidate ? json_release(&d->state.candidate) : json_null(),
 		"denied", json_denied(&d->state), "last_error", json_error(&d->state),
-		"last_failed_trial", json_failure(d));
+		"last_failed_trial", json_failure(d), "stale", is_stale(d), "valid_until",
+		valid_until(d, when));
 	if (!root)
 		return err_set(e, E_SYSTEM, "status: JSON could not be made");
 	r = json_dumpf(root, stdout, JSON_INDENT(1) | JSON_ENSURE_ASCII);
@@ -267,6 +293,10 @@ static int print_text(
 		output_foreign(stdout, st->error_text);
 		(void)putchar('\n');
 	}
+	if (is_stale(d))
+		(void)printf("stale: the newest release seen on channel %s was valid "
+			     "until %s\n",
+			d->config.channel, valid_until(d, when));
 	print_failure(d);
 	print_next(d);
 	return 0;

@@ -396,12 +396,13 @@ int manifest_at(
 
 bool manifest_line(struct bytes manifest, size_t *at, struct bytes *ret)
 {
-	const unsigned char *start = manifest.data + *at;
 	size_t left = manifest.size - *at;
+	const unsigned char *start;
 	const unsigned char *end;
 
 	if (left == 0)
-		return false;
+		return false; /* there may be none at all: NULL + 0 is undefined */
+	start = manifest.data + *at;
 	end = memchr(start, '\n', left);
 	*ret = (struct bytes){ start, end ? (size_t)(end - start) : left };
 	*at += ret->size + (end ? 1 : 0);

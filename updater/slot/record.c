@@ -94,6 +94,8 @@ static bool parse_line(const char *s, size_t n, struct slot_record *rec)
 		return parse_string(value, size, rec->version, sizeof(rec->version));
 	if (IS("manifest"))
 		return digest_parse(value, size, &rec->manifest);
+	if (IS("signed-by"))
+		return parse_string(value, size, rec->signer, sizeof(rec->signer));
 	if (IS("uuid"))
 		return parse_string(value, size, rec->uuid, sizeof(rec->uuid));
 #undef IS
@@ -171,6 +173,8 @@ static void print(const struct slot_record *rec, struct buf *out)
 		rec->time);
 	text_escape(out, bytes_of(rec->version), true);
 	buf_addf(out, "\nmanifest %s\nuuid %s\n", manifest, rec->uuid);
+	if (rec->signer[0])
+		buf_addf(out, "signed-by %s\n", rec->signer);
 }
 
 int slot_record_save(
@@ -197,4 +201,5 @@ void slot_record_from(struct slot_record *ret, const struct release *release)
 	ret->time = info->time;
 	ret->manifest = info->manifest;
 	(void)snprintf(ret->version, sizeof(ret->version), "%s", info->version);
+	(void)snprintf(ret->signer, sizeof(ret->signer), "%s", release_signer(release));
 }

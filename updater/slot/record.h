@@ -31,7 +31,8 @@ struct slot_record {
 	int64_t time; /* the commit's */
 	char version[RELEASE_VERSION_MAX + 1];
 	struct digest manifest;
-	char uuid[FS_UUID_MAX]; /* of the file system */
+	char signer[SSHKEY_FINGERPRINT_MAX]; /* fingerprint of its key; "": unknown */
+	char uuid[FS_UUID_MAX];		     /* of the file system */
 };
 
 /* A missing record reads as SLOT_EMPTY; a malformed one is E_INPUT. */

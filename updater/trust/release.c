@@ -15,6 +15,7 @@ static const char proof_head[] = "osupdate-release 1\n";
 struct release {
 	struct release_info info;
 	char *principal;
+	char signer[SSHKEY_FINGERPRINT_MAX];
 	struct buf raw; /* commit, then the tags, one after the other */
 	struct bytes commit;
 	struct bytes tags[RELEASE_TAGS_MAX];
@@ -153,10 +154,8 @@ static int check_commit(struct bytes commit, const struct signers *signers,
 		signers, &key, RELEASE_NAMESPACE, rel->info.time, &principal, e);
 	if (r < 0)
 		return r;
-	if (rel->info.valid_until != INT64_MAX)
-		return err_set(e, E_UNTRUSTED,
-			"this version cannot honour Osupdate-Valid-Until");
 	rel->principal = xstrdup(principal);
+	sshkey_fingerprint(&key, rel->signer);
 	(void)count_add(ret_count, &key, principal); /* the first */
 	return 0;
 }
@@ -205,6 +204,11 @@ const struct release_info *release_info(const struct release *r)
 const char *release_principal(const struct release *r)
 {
 	return r->principal;
+}
+
+const char *release_signer(const struct release *r)
+{
+	return r->signer;
 }
 
 struct bytes release_commit(const struct release *r)

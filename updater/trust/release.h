@@ -46,9 +46,8 @@ struct release_info {
  * trailers.  Before the signature holds nothing is looked at but where it begins
  * and ends.  `tags` are raw tag objects: further signatures, of which as many must hold
  * as the signers' threshold asks for, by distinct keys of distinct principals (tag.h).
- * Errors: E_UNTRUSTED no, bad, or unknown signature, too few of them, or a feature this
- *         version must refuse (Osupdate-Valid-Until); E_UNTRUSTED also for a
- *         signed commit outside the grammar: it is refused, not retried.
+ * Errors: E_UNTRUSTED no, bad, or unknown signature, or too few of them; E_UNTRUSTED
+ *         also for a signed commit outside the grammar: it is refused, not retried.
  *         On error *ret is unchanged.
  */
 int release_verify(struct bytes commit, const struct bytes *tags, size_t n_tags,
@@ -62,6 +61,8 @@ static inline void release_cleanup(struct release **r)
 
 const struct release_info *release_info(const struct release *r);
 const char *release_principal(const struct release *r);
+/* Fingerprint of the key that signed the commit. */
+const char *release_signer(const struct release *r);
 /* The raw commit and tags it was made from, for the slot's own proof. */
 struct bytes release_commit(const struct release *r);
 const struct bytes *release_tags(const struct release *r, size_t *ret_n);

@@ -430,6 +430,18 @@ unsigned signers_threshold(const struct signers *s)
 	return s->threshold ? s->threshold : 1;
 }
 
+bool signers_revoked(const struct signers *s, const char *fingerprint)
+{
+	char print[SSHKEY_FINGERPRINT_MAX];
+
+	for (size_t i = 0; i < s->n_revoked; i++) {
+		sshkey_fingerprint(&s->revoked[i].key, print);
+		if (strcmp(print, fingerprint) == 0)
+			return true;
+	}
+	return false;
+}
+
 int signers_know(const struct signers *s, const struct sshkey *key, struct error *e)
 {
 	char print[SSHKEY_FINGERPRINT_MAX];

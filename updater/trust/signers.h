@@ -42,6 +42,9 @@ unsigned signers_threshold(const struct signers *s);
  */
 int signers_know(const struct signers *s, const struct sshkey *key, struct error *e);
 
+/* Is the key with this fingerprint revoked? */
+bool signers_revoked(const struct signers *s, const char *fingerprint);
+
 /*
  * May `key` sign in `name_space` at `time` (seconds since 1970)?  *ret_principal is
  * borrowed from `s`.  Errors: E_UNTRUSTED with the reason (unknown, revoked, not yet

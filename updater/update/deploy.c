@@ -176,10 +176,8 @@ static int make_current(
 		r = loader_set_primary(d, target, e);
 	if (r < 0)
 		return err_prefix(e, r, "slot %s: arm", d->config.slots[target].name);
-	if (info->serial > d->state.floor) {
-		d->state.floor = info->serial;
-		d->state.floor_time = info->time;
-	}
+	state_raise_floor(&d->state, &d->state.release);
+	state_set_news(&d->state, info);
 	state_allow(&d->state, &info->identity);
 	device_history(d, "provisioned", target, &d->state.release, NULL);
 	device_idle(d);
@@ -207,10 +205,10 @@ static int finish(struct job *job, struct deploy_result *ret, struct error *e)
 	return arm(d, job->target, e);
 }
 
-/* Same manifest as what runs: only the record changes. */
+/* Same manifest as what runs (a renewal): only the record changes. */
 static int record_only(struct device *d, const struct release *rel, struct error *e)
 {
-	const struct release_info *info = release_info(rel);
+	struct release_ref ref;
 	struct slot_record *rec = &d->records[d->booted];
 	struct slot_record fresh = *rec;
 	int r;
@@ -222,10 +220,13 @@ static int record_only(struct device *d, const struct release *rel, struct error
 	if (r < 0)
 		return r;
 	*rec = fresh;
-	d->state.floor = info->serial > d->state.floor ? info->serial : d->state.floor;
-	d->state.floor_time = info->time;
+	state_set_release(&ref, rel);
+	state_raise_floor(&d->state, &ref);
 	d->state.has_candidate = false;
-	return device_save(d, e);
+	r = device_save(d, e);
+	if (r == 0)
+		device_history(d, "renewed", d->booted, &ref, NULL);
+	return r;
 }
 
 static bool same_contents(
@@ -298,7 +299,8 @@ int deploy_release(struct device *d, const struct release *rel, const struct dep
 {
 	const struct release_info *info = release_info(rel);
 	struct job job = { .d = d, .release = rel, .options = o };
-	int r = policy_judge(&d->config, &d->state, info, o->asked, e);
+	const struct known_time now = device_time(d);
+	int r = policy_judge(&d->config, &d->state, info, &now, o->asked, e);
 
 	if (r == 0)
 		r = choose_target(d, o, &job.target, e);

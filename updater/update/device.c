@@ -31,6 +31,16 @@ int device_save(struct device *d, struct error *e)
 	return r < 0 ? err_prefix(e, r, "%s: state record", d->config.state) : 0;
 }
 
+struct known_time device_time(const struct device *d)
+{
+	struct known_time t = { .clock = (int64_t)time(NULL),
+		.floor = OSUPDATE_BUILD_TIME };
+
+	if (d->state.floor_time > t.floor)
+		t.floor = d->state.floor_time;
+	return t;
+}
+
 enum action device_step(struct device *d, enum event event)
 {
 	struct transition t = machine_step(d->state.phase, event);

@@ -13,6 +13,7 @@
 #include "slot/slot.h"
 #include "store/client.h"
 #include "update/config.h"
+#include "update/freshness.h"
 #include "update/state.h"
 
 #define SLOT_NONE (-1)
@@ -55,6 +56,9 @@ void device_close(struct device *d);
 #define autodevice CLEANUP(device_close) struct device
 
 int device_save(struct device *d, struct error *e);
+
+/* The clock, and what is known for sure. */
+struct known_time device_time(const struct device *d);
 
 /* Enter `event`: the action to take; the record's phase is changed, not yet saved. */
 enum action device_step(struct device *d, enum event event);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/trusted.h"
 #include "slot/verify.h"
+#include "update/distrust.h"
 
 static int open_trust(const struct device *d, int *ret, struct error *e)
 {
@@ -202,8 +203,11 @@ static int adopt(struct device *d, struct error *e)
 	/* Revocations first: new signers are of no use to a key that has leaked. */
 	if (verify_read_own(root, manifest, "revoked", SIGNERS_FILE_MAX, &revoked))
 		r = adopt_revoked(d, &revoked, e);
-	if (r == 0 && verify_read_own(root, manifest, "allowed_signers", SIGNERS_FILE_MAX,
-			      &signers))
+	if (r == 0)
+		r = distrust_revoked(d, e);
+	if (r == 0 && d->state.release.serial > d->state.floor &&
+		verify_read_own(
+			root, manifest, "allowed_signers", SIGNERS_FILE_MAX, &signers))
 		changed = r = adopt_signers(d, &signers, e);
 	if (changed > 0)
 		progress_note(d->progress, "release %s brought new signers: %s/trust",

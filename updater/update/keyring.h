@@ -19,11 +19,11 @@
 int keyring_load(struct device *d, struct error *e);
 
 /*
- * The booted release was just confirmed, and is the newest that ever was: what it carries
- * in usr/lib/osupdate, as it was signed, becomes this device's: `allowed_signers` in the
- * place of <state>/trust's (not where `signers =` pins a file), `revoked` added to it.
- * A file of signers that cannot be read is left alone.  What fails is told, and the keys
- * stay as they were.
+ * The booted release is being confirmed: what it carries in usr/lib/osupdate, as it was
+ * signed, becomes this device's: `revoked` is added to <state>/trust's; when it is the
+ * newest that ever was (of those that still count: distrust.h) `allowed_signers` takes
+ * the place of <state>/trust's (not where `signers =` pins a file). A file of signers
+ * that cannot be read is left alone.  What fails is told, and the keys stay as they were.
  */
 void keyring_adopt(struct device *d);
 

@@ -205,8 +205,8 @@ int offer_manifest(struct device *d, const struct release *rel, struct bytes *re
 	return 0;
 }
 
-static int same_as_here(
-	const struct device *d, const struct release_info *rel, struct error *e)
+static int same_as_here(struct device *d, const struct release_info *rel,
+	const struct known_time *now, struct error *e)
 {
 	const struct slot_record *rec = d->booted >= 0 ? &d->records[d->booted] : NULL;
 
@@ -218,24 +218,53 @@ static int same_as_here(
 				: "release %s is on trial in slot %s: confirm it or roll "
 				  "back",
 			rel->version, d->state.target);
-	if (rec && rec->contents == SLOT_SEALED &&
-		digest_equal(&rec->identity, &rel->identity) &&
-		!state_denied(&d->state, &rel->identity))
-		return err_set(e, E_NOTHING,
-			"up to date: release %s (serial %" PRIu64 ")", rel->version,
-			rel->serial);
-	return 0;
+	if (!rec || rec->contents != SLOT_SEALED ||
+		!digest_equal(&rec->identity, &rel->identity) ||
+		state_denied(&d->state, &rel->identity))
+		return 0;
+	/* A renewal that was cut short, before it counted: once more. */
+	if (d->state.phase == PHASE_IDLE && rel->serial > d->state.floor)
+		return 0;
+	state_set_news(&d->state, rel);
+	if (freshness_judge(now, rel->valid_until, rel->serial, rel->serial) == STALE)
+		return policy_stale(&d->config, rel, now, e);
+	return err_set(e, E_NOTHING, "up to date: release %s (serial %" PRIu64 ")",
+		rel->version, rel->serial);
+}
+
+/* Something newer is taken even so: the clock may be wrong, and newer it is. */
+static void tell_late(const struct device *d, const struct release_info *rel,
+	const struct known_time *now)
+{
+	char until[TEXT_TIME_MAX];
+	char clock[TEXT_TIME_MAX];
+
+	if (freshness_judge(now, rel->valid_until, rel->serial, d->state.floor) != LATE)
+		return;
+	text_time(rel->valid_until, until);
+	text_time(now->clock, clock);
+	progress_note(d->progress,
+		"release %s was valid until %s, and the clock says %s: taken all the "
+		"same, as it is newer than what is here",
+		rel->version, until, clock);
 }
 
 int offer_judge(struct device *d, const struct release *rel, struct error *e)
 {
 	const struct release_info *info = release_info(rel);
-	int r = same_as_here(d, info, e);
+	const struct known_time now = device_time(d);
+	int r = same_as_here(d, info, &now, e);
 
-	if (r == 0)
-		r = policy_judge(&d->config, &d->state, info, false, e);
-	d->state.has_candidate = r == 0;
-	if (r == 0)
-		state_set_release(&d->state.candidate, rel);
-	return r;
+	d->state.has_candidate = false;
+	if (r < 0)
+		return r;
+	r = policy_judge(&d->config, &d->state, info, &now, false, e);
+	if (r == 0 || r == E_STALE)
+		state_set_news(&d->state, info);
+	if (r < 0)
+		return r;
+	d->state.has_candidate = true;
+	state_set_release(&d->state.candidate, rel);
+	tell_late(d, info, &now);
+	return 0;
 }

@@ -29,7 +29,7 @@ int offer_manifest(struct device *d, const struct release *rel, struct bytes *re
 
 /*
  * Judge the channel's newest release for unattended use and remember it as candidate.
- * E_NOTHING when it is what is booted, or already armed.
+ * E_NOTHING when it is what is booted, or already armed; E_STALE when it is expired news.
  */
 int offer_judge(struct device *d, const struct release *rel, struct error *e);
 

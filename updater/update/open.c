@@ -13,6 +13,7 @@
 #include "base/trusted.h"
 #include "build-config.h"
 #include "update/device.h"
+#include "update/distrust.h"
 #include "update/keyring.h"
 #include "update/observe.h"
 #include "update/recover.h"
@@ -180,7 +181,8 @@ static int load_state(struct device *d, struct error *e)
 		if (r < 0)
 			return err_prefix(e, r, "recovering the lost state record");
 	}
-	return observe(d, e);
+	r = observe(d, e);
+	return r < 0 || d->lock_fd < 0 ? r : distrust_revoked(d, e);
 }
 
 int device_open(const struct device_options *o, struct device *ret, struct error *e)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a device takes: see policy.h.  Order: product, channel, denials, floor, time. */
+/*
+ * What a device takes: see policy.h.  Order: product, channel, denials, floor, time,
+ * freshness.
+ */
 #include "update/policy.h"
 
 #include <inttypes.h>
@@ -64,13 +67,37 @@ static int judge_age(
 		rel->version, then, now);
 }
 
+int policy_stale(const struct config *config, const struct release_info *release,
+	const struct known_time *now, struct error *e)
+{
+	char until[TEXT_TIME_MAX];
+	char at[TEXT_TIME_MAX];
+
+	text_time(release->valid_until, until);
+	text_time(freshness_now(now), at);
+	return err_set(e, E_STALE,
+		"only expired news: release %s (serial %" PRIu64
+		"), the newest of channel \"%s\", was valid until %s, and it is %s %s; "
+		"a newer one, or a renewal, is waited for",
+		release->version, release->serial, config->channel, until, at,
+		now->clock >= now->floor ? "here" : "at least");
+}
+
 int policy_judge(const struct config *config, const struct state *state,
-	const struct release_info *release, bool asked, struct error *e)
+	const struct release_info *release, const struct known_time *now, bool asked,
+	struct error *e)
 {
 	int r = judge_place(config, release, e);
 
 	if (r < 0 || asked)
 		return r;
 	r = judge_denials(state, release, e);
-	return r < 0 ? r : judge_age(state, release, e);
+	if (r == 0)
+		r = judge_age(state, release, e);
+	if (r < 0)
+		return r;
+	return freshness_judge(
+		       now, release->valid_until, release->serial, state->floor) == STALE
+		       ? policy_stale(config, release, now, e)
+		       : 0;
 }

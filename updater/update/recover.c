@@ -52,6 +52,7 @@ static int recover_booted(struct device *d, struct error *e)
 {
 	const struct slot *slot = &d->config.slots[d->booted];
 	autorelease rel = reread(d, d->booted);
+	struct release_ref ref;
 
 	if (!rel) {
 		progress_note(d->progress,
@@ -61,8 +62,9 @@ static int recover_booted(struct device *d, struct error *e)
 			slot->name);
 		return 0;
 	}
-	d->state.floor = release_info(rel)->serial;
-	d->state.floor_time = release_info(rel)->time;
+	state_set_release(&ref, rel);
+	state_raise_floor(&d->state, &ref);
+	state_set_news(&d->state, release_info(rel));
 	progress_note(d->progress,
 		"slot %s carries release %s (serial %" PRIu64
 		"), signature good: taken as confirmed",

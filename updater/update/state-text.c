@@ -64,6 +64,16 @@ static void print_ref(const char *key, const struct release_ref *ref, struct buf
 	text_escape(out, bytes_of(ref->version), true);
 }
 
+/* A line of its own: the programs of older releases keep what they do not know. */
+static void print_signer(const struct release_ref *ref, struct buf *out)
+{
+	char identity[DIGEST_HEX_MAX];
+
+	digest_hex(&ref->identity, identity);
+	if (ref->signer[0])
+		buf_addf(out, "signed-by %s %s\n", identity, ref->signer);
+}
+
 static void print_error(const struct state *s, struct buf *out)
 {
 	if (s->error_time != 0)
@@ -86,6 +96,11 @@ static void print(const struct state *s, size_t skip, bool unknown, struct buf *
 		buf_addf(out, "retries %u\n", s->retries);
 	buf_addf(out, "arm-calls %u\nfloor %" PRIu64 "\nfloor-time %" PRId64 "\n",
 		s->arm_calls, s->floor, s->floor_time);
+	if (s->floor_signer[0])
+		buf_addf(out, "floor-signed-by %" PRIu64 " %s\n", s->floor,
+			s->floor_signer);
+	if (s->valid_until)
+		buf_addf(out, "valid-until %" PRId64 "\n", s->valid_until);
 	if (s->has_candidate) {
 		print_ref("candidate", &s->candidate, out);
 		buf_adds(out, "\n");
@@ -94,6 +109,10 @@ static void print(const struct state *s, size_t skip, bool unknown, struct buf *
 		print_ref("denied", &s->denied[i].release, out);
 		buf_addf(out, " %s\n", s->denied[i].reason);
 	}
+	/* After what they are about. */
+	print_signer(&s->release, out);
+	for (size_t i = skip; i < s->n_denied; i++)
+		print_signer(&s->denied[i].release, out);
 	print_error(s, out);
 	if (unknown && s->unknown)
 		buf_adds(out, s->unknown);
@@ -250,6 +269,41 @@ static bool parse_floor_time(struct fields *f, struct state *s)
 	return parse_i64(field(f), &s->floor_time) && f->p == f->end;
 }
 
+static bool parse_floor_signer(struct fields *f, struct state *s)
+{
+	char signer[SSHKEY_FINGERPRINT_MAX];
+	uint64_t floor;
+
+	if (!parse_u64(field(f), &floor) || !parse_text(f, signer, sizeof(signer)))
+		return false;
+	/* An older program may have moved the floor, and kept this line. */
+	if (floor == s->floor)
+		memcpy(s->floor_signer, signer, sizeof(signer));
+	return true;
+}
+
+static bool parse_signer(struct fields *f, struct state *s)
+{
+	struct bytes hex = field(f);
+	char signer[SSHKEY_FINGERPRINT_MAX];
+	struct digest identity;
+
+	if (!digest_parse((const char *)hex.data, hex.size, &identity) ||
+		!parse_text(f, signer, sizeof(signer)))
+		return false;
+	if (digest_equal(&s->release.identity, &identity))
+		memcpy(s->release.signer, signer, sizeof(signer));
+	for (size_t i = 0; i < s->n_denied; i++)
+		if (digest_equal(&s->denied[i].release.identity, &identity))
+			memcpy(s->denied[i].release.signer, signer, sizeof(signer));
+	return true;
+}
+
+static bool parse_valid_until(struct fields *f, struct state *s)
+{
+	return parse_i64(field(f), &s->valid_until) && f->p == f->end;
+}
+
 static bool parse_candidate(struct fields *f, struct state *s)
 {
 	s->has_candidate = true;
@@ -293,6 +347,9 @@ static const struct key {
 	{ "retries", parse_retries, false },
 	{ "floor", parse_floor, false },
 	{ "floor-time", parse_floor_time, false },
+	{ "floor-signed-by", parse_floor_signer, false },
+	{ "signed-by", parse_signer, true },
+	{ "valid-until", parse_valid_until, false },
 	{ "candidate", parse_candidate, false },
 	{ "denied", parse_denied, true },
 	{ "error", parse_error, false },

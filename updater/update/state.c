@@ -178,6 +178,26 @@ void state_set_error(struct state *s, int64_t now, const char *step, const char 
 	state_text_set(s->error_text, text);
 }
 
+void state_raise_floor(struct state *s, const struct release_ref *ref)
+{
+	if (ref->serial <= s->floor)
+		return;
+	s->floor = ref->serial;
+	memcpy(s->floor_signer, ref->signer, sizeof(s->floor_signer));
+	/* Earlier than before only when a person took it: after one of a builder whose
+	 * clock was ahead. */
+	s->floor_time = ref->time;
+}
+
+void state_set_news(struct state *s, const struct release_info *info)
+{
+	s->valid_until = info->valid_until;
+	if (s->valid_until == INT64_MAX)
+		s->valid_until = 0;
+	else if (s->valid_until == 0)
+		s->valid_until = 1; /* 0 means for ever */
+}
+
 void state_set_release(struct release_ref *ret, const struct release *release)
 {
 	const struct release_info *info = release_info(release);
@@ -189,4 +209,5 @@ void state_set_release(struct release_ref *ret, const struct release *release)
 		.time = info->time,
 	};
 	memcpy(ret->version, info->version, sizeof(ret->version));
+	(void)snprintf(ret->signer, sizeof(ret->signer), "%s", release_signer(release));
 }

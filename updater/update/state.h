@@ -28,6 +28,7 @@ struct release_ref {
 	uint64_t serial;
 	int64_t time; /* the commit's */
 	char version[RELEASE_VERSION_MAX + 1];
+	char signer[SSHKEY_FINGERPRINT_MAX]; /* fingerprint of its key; "": unknown */
 };
 
 struct denial {
@@ -44,7 +45,9 @@ struct state {
 	unsigned retries;		/* trials of this release that were repeated */
 	uint64_t floor;			/* highest serial ever confirmed; 0 = none */
 	int64_t floor_time;		/* commit time of that release */
-	bool has_candidate;		/* newest release seen and accepted */
+	char floor_signer[SSHKEY_FINGERPRINT_MAX]; /* of its key; "": unknown */
+	int64_t valid_until; /* of the channel's newest as last seen; 0: no limit */
+	bool has_candidate;  /* newest release seen and accepted */
 	struct release_ref candidate;
 	struct denial denied[STATE_DENIED_MAX];
 	size_t n_denied;
@@ -72,6 +75,10 @@ void state_deny(struct state *s, const struct release_ref *ref, const char *reas
 void state_allow(struct state *s, const struct digest *identity);
 const struct denial *state_denied(const struct state *s, const struct digest *identity);
 void state_set_error(struct state *s, int64_t now, const char *step, const char *text);
+/* `ref` is confirmed: the one thing that moves the floor, and only up. */
+void state_raise_floor(struct state *s, const struct release_ref *ref);
+/* `info` is the channel's newest release. */
+void state_set_news(struct state *s, const struct release_info *info);
 void state_set_release(struct release_ref *ret, const struct release *release);
 
 #endif

@@ -42,13 +42,9 @@ int switch_confirm(struct device *d, struct error *e)
 		r = mark_good(d, e);
 	if (r < 0)
 		return r;
-	if (st->release.serial > st->floor)
-		keyring_adopt(d); /* once more after a crash: the floor comes after it */
+	keyring_adopt(d); /* once more after a crash: the floor comes after it */
 	(void)device_step(d, EVENT_CONFIRMED);
-	if (st->release.serial > st->floor) {
-		st->floor = st->release.serial;
-		st->floor_time = st->release.time;
-	}
+	state_raise_floor(st, &st->release);
 	state_allow(st, &st->release.identity);
 	st->error_time = 0;
 	release = st->release;
@@ -61,14 +57,15 @@ int switch_confirm(struct device *d, struct error *e)
 }
 
 /* Armed or half-written: the booted slot stays, the target is never booted. */
-static int disarm(struct device *d, enum rollback_end *ret, struct error *e)
+static int disarm(
+	struct device *d, const char *reason, enum rollback_end *ret, struct error *e)
 {
 	bool sealed = d->state.phase != PHASE_APPLYING;
 	struct release_ref release = d->state.release;
 	int target = device_target(d);
 	int r;
 
-	state_deny(&d->state, &release, "a person rolled it back before it was booted");
+	state_deny(&d->state, &release, reason);
 	r = device_save(d, e);
 	if (r == 0 && target >= 0)
 		r = loader_set_state(d, target, BOOT_BAD, e);
@@ -81,9 +78,15 @@ static int disarm(struct device *d, enum rollback_end *ret, struct error *e)
 	*ret = sealed ? ROLLBACK_DISARMED : ROLLBACK_ABANDONED;
 	r = device_save(d, e);
 	if (r == 0)
-		device_history(
-			d, "rolled-back", target, &release, "before it was booted");
+		device_history(d, "rolled-back", target, &release, reason);
 	return r;
+}
+
+int switch_disarm(struct device *d, const char *reason, struct error *e)
+{
+	enum rollback_end end;
+
+	return disarm(d, reason, &end, e);
 }
 
 /* Is there something to go back to?  *ret_good: the loader boots it without a trial. */
@@ -120,6 +123,7 @@ static void ref_of(const struct slot_record *rec, struct release_ref *ret)
 		.time = rec->time,
 	};
 	memcpy(ret->version, rec->version, sizeof(ret->version));
+	memcpy(ret->signer, rec->signer, sizeof(ret->signer));
 }
 
 static int end_trial(struct device *d, int other, const char *reason, struct error *e)
@@ -209,7 +213,7 @@ int switch_back(struct device *d, bool force, enum rollback_end *ret, struct err
 	if (is_going_back(d))
 		device_idle(d); /* begin again; nothing is saved yet */
 	if (machine_step(d->state.phase, EVENT_ROLLBACK).action == ACTION_DISARM)
-		return disarm(d, ret, e);
+		return disarm(d, "a person rolled it back before it was booted", ret, e);
 	other = device_other(d->booted);
 	r = check_other(d, other, force, &good, e);
 	if (r < 0)

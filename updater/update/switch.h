@@ -25,6 +25,9 @@ enum rollback_end {
  */
 int switch_back(struct device *d, bool force, enum rollback_end *ret, struct error *e);
 
+/* The armed release is not tried, and denied for `reason`: as switch_back does it. */
+int switch_disarm(struct device *d, const char *reason, struct error *e);
+
 /*
  * End the trial of what is booted: deny it for `reason`, make the other slot boot next.
  * Errors: E_NOTHING it is not on trial; E_UNTRUSTED there is nothing to go back to.

@@ -6,7 +6,8 @@
 
 static int settle(struct device *d, const char *step, int r, struct error *e)
 {
-	bool fine = r >= 0 || r == E_NOTHING;
+	/* Stale news are told by `status` as long as they are. */
+	bool fine = r >= 0 || r == E_NOTHING || r == E_STALE;
 
 	device_note_error(d, step, fine ? NULL : e);
 	return r;
@@ -47,6 +48,8 @@ static int run(
 {
 	const struct deploy o = { .full_check = full_check };
 	autorelease rel = NULL;
+	int64_t seen = d->state.valid_until;
+	struct error ignored;
 	int r = deploy_resume(d, e);
 
 	if (r < 0)
@@ -59,6 +62,9 @@ static int run(
 	}
 	d->will_install = true;
 	r = offered(d, &rel, e);
+	/* For `status`; the failure is what is told. */
+	if (r < 0 && d->state.valid_until != seen)
+		(void)device_save(d, &ignored);
 	if (r < 0)
 		return r;
 	state_set_release(&ret->release, rel);

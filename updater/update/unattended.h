@@ -13,8 +13,9 @@ struct unattended_result {
 
 /*
  * Fetch, verify, judge, deploy, arm.  Errors: E_NOTHING up to date or waiting for a
- * reboot; E_UNTRUSTED refused; everything of offer.h and deploy.h.  The failure is
- * remembered for `status`; success and E_NOTHING clear it.
+ * reboot; E_STALE only expired news; E_UNTRUSTED refused; everything of offer.h and
+ * deploy.h.  The failure is remembered for `status`; success, E_NOTHING and E_STALE clear
+ * it.
  */
 int unattended_step(struct device *d, bool full_check, struct unattended_result *ret,
 	struct error *e);

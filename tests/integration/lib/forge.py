@@ -46,7 +46,7 @@ elif how == "misplaced-trailer":
 elif how == "missing-trailer":
     message = re.sub(rb"Osupdate-Serial: .*\n", b"", message)
 elif how == "valid-until":
-    message += b"Osupdate-Valid-Until: 2040-01-01T00:00:00Z\n"
+    message += b"Osupdate-Valid-Until: " + argument.encode() + b"\n"
 elif how in ("product", "serial", "channel"):
     if how == "channel":
         message += b"Osupdate-Channel: " + argument.encode() + b"\n"
