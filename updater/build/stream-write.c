@@ -152,7 +152,8 @@ static int work_on(
 		r = gather(k, &s->target_blobs, s->plan.contents + f->first,
 			f->n_contents, k->in, &data.size, e);
 		if (r == 0)
-			r = gather(k, &s->source_blobs, s->plan.bases + f->at, f->n_bases,
+			r = gather(k, &s->source_blobs,
+				f->n_bases ? s->plan.bases + f->at : NULL, f->n_bases,
 				k->base, &base.size, e);
 	}
 	return r < 0 ? r
