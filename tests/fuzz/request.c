@@ -12,6 +12,7 @@
 
 #include "fuzz.h"
 #include "store/frame.h"
+#include "store/server/sandbox.h"
 
 #define STATE "build/corpus/request/state"
 
@@ -19,6 +20,23 @@ static char *url;
 static char *stream;
 
 int store_main(void);
+int __wrap_sandbox_enter(struct sandbox *s, const struct options *o, struct error *e);
+int __wrap_sandbox_end_network(struct sandbox *s, struct error *e);
+
+int __wrap_sandbox_enter(struct sandbox *s, const struct options *o, struct error *e)
+{
+	(void)s;
+	(void)o;
+	(void)e;
+	return 0;
+}
+
+int __wrap_sandbox_end_network(struct sandbox *s, struct error *e)
+{
+	(void)s;
+	(void)e;
+	return 0;
+}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

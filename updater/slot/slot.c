@@ -161,7 +161,7 @@ static int require_distinct(
 	const struct slot *slots, int target, dev_t device, struct error *e)
 {
 	for (int i = 0; i < SLOT_COUNT; i++) {
-		dev_t other;
+		dev_t other = 0;
 
 		if (i != target && slot_device(&slots[i], &other, NULL) == 0 &&
 			other == device)
