@@ -181,14 +181,16 @@ static int run_dir(struct run *run, const char *place, bool required, struct err
 		xasprintf("%s/%s.d", place, required ? "required" : "wanted");
 	autofd fd = -1;
 	int r = trusted_open(dir, O_RDONLY | O_DIRECTORY, &fd, e);
-	autofd own = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	DIR *d = own < 0 ? NULL : fdopendir(own);
+	autofd own = -1;
 	char **names = NULL;
 	size_t n = 0;
 	size_t cap = 0;
+	DIR *d;
 
 	if (r < 0)
 		return r == E_NOTFOUND ? 0 : r;
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	d = own < 0 ? NULL : fdopendir(own);
 	if (!d)
 		return err_sys(e, "%s", dir);
 	(void)take_fd(&own); /* closedir's now */
