@@ -6,9 +6,10 @@
 
 #include "base/pool.h"
 
-#define HANDS_MAX 4		    /* threads; more only wait for the directory's lock */
-#define UNDER_WAY ((size_t)8 << 20) /* bytes, with a load that is larger than its share  \
-				     */
+#define HANDS_MAX 4 /* threads; more only wait for the directory's lock */
+#define UNDER_WAY                                                                        \
+	((size_t)8 << 20) /* bytes, with a load that is larger than its share            \
+			   */
 #define LOAD_BYTES ((size_t)512 << 10)
 #define LOAD_FILES 128
 
@@ -34,6 +35,7 @@ struct hand {
 struct deliver {
 	struct pool *pool;
 	struct load *load; /* being filled, or NULL */
+	size_t left;	   /* of its last file, to come */
 	unsigned n_hands;
 	struct hand hands[HANDS_MAX];
 };
@@ -119,6 +121,24 @@ void deliver_free(struct deliver *d)
 	free(d);
 }
 
+static struct load *load_new(size_t size)
+{
+	size_t room = size > LOAD_BYTES ? size : LOAD_BYTES;
+	struct load *load = xmalloc(sizeof(*load) + room);
+
+	load->n = 0;
+	load->size = 0;
+	load->room = room;
+	return load;
+}
+
+static void load_file(struct load *load, uint64_t index, size_t size)
+{
+	load->files[load->n].index = index;
+	load->files[load->n].size = size;
+	load->n++;
+}
+
 static int send(struct deliver *d, struct error *e)
 {
 	struct load *load = d->load;
@@ -136,20 +156,11 @@ int deliver_begin(struct deliver *d, uint64_t index, size_t size, struct error *
 
 		if (r < 0)
 			return r;
-		load = NULL;
 	}
-	if (!load) {
-		size_t room = size > LOAD_BYTES ? size : LOAD_BYTES;
-
-		load = xmalloc(sizeof(*load) + room);
-		load->n = 0;
-		load->size = 0;
-		load->room = room;
-		d->load = load;
-	}
-	load->files[load->n].index = index;
-	load->files[load->n].size = size;
-	load->n++;
+	if (!d->load)
+		d->load = load_new(size);
+	load_file(d->load, index, size);
+	d->left = size;
 	return 0;
 }
 
@@ -157,9 +168,32 @@ void deliver_add(struct deliver *d, struct bytes data)
 {
 	struct load *load = d->load;
 
-	assert(data.size <= load->room - load->size);
+	assert(data.size <= d->left);
 	memcpy(load->data + load->size, data.data, data.size);
 	load->size += data.size;
+	d->left -= data.size;
+}
+
+int deliver_flush(struct deliver *d, struct error *e)
+{
+	struct load *load = d->load;
+	struct load *rest = NULL;
+	int r;
+
+	if (!load || (d->left > 0 && load->n == 1))
+		return 0;
+	if (d->left > 0) { /* the last file goes on in a load of its own */
+		size_t size = load->files[--load->n].size;
+
+		rest = load_new(size);
+		load_file(rest, load->files[load->n].index, size);
+		rest->size = size - d->left;
+		load->size -= rest->size;
+		memcpy(rest->data, load->data + load->size, rest->size);
+	}
+	r = send(d, e);
+	d->load = rest;
+	return r;
 }
 
 int deliver_wait(struct deliver *d, struct error *e)

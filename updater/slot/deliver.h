@@ -25,6 +25,9 @@ int deliver_new(const struct maker *m, struct deliver **ret, struct error *e);
 int deliver_begin(struct deliver *d, uint64_t index, size_t size, struct error *e);
 void deliver_add(struct deliver *d, struct bytes data);
 
+/* Nothing more is here yet: what is complete does not wait for it. */
+int deliver_flush(struct deliver *d, struct error *e);
+
 /* Wait until every file stands in its place.  The first error any of them met. */
 int deliver_wait(struct deliver *d, struct error *e);
 

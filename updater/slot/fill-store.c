@@ -150,6 +150,15 @@ static int end(void *ctx, struct error *e)
 	return r < 0 ? err_prefix(e, r, "%s", f->entry.path) : 0;
 }
 
+/* What has come whole is made, however long the next takes: whoever begins anew after a
+ * crash has it. */
+static int idle(void *ctx, struct error *e)
+{
+	struct fill *f = ctx;
+
+	return deliver_flush(f->deliver, e);
+}
+
 static void name(void *ctx, uint32_t id, struct buf *ret)
 {
 	struct fill *f = ctx;
@@ -187,6 +196,7 @@ int fill_fetch(struct fill *f, struct error *e)
 		.begin = begin,
 		.data = data,
 		.end = end,
+		.idle = idle,
 		.name = name,
 		.base = base,
 		.ctx = f,

@@ -248,7 +248,9 @@ int store_contents(struct store *s, const struct oid *commit, const struct conte
 	int r;
 
 	*st = (struct stream){ .s = s, .commit = commit, .c = c, .current = st->batches };
+	s->receiver = c;
 	r = stream_all(st, e);
+	s->receiver = NULL;
 	bases_free(st->bases);
 	free(st->batches[0].wants);
 	free(st->batches[1].wants);

@@ -27,6 +27,7 @@ struct store {
 	int wake_fd;
 	int (*wake)(void *ctx, struct error *e);
 	void *wake_ctx;
+	const struct contents *receiver; /* of the contents that are streamed, or NULL */
 };
 
 /* Queue a request and send what the socket takes. */

@@ -17,6 +17,7 @@
 #include "store/url.h"
 
 #define TICK_MS	       200 /* how soon a signal is noticed while nothing arrives */
+#define IDLE_MS	       20  /* without anything to read: a pause */
 #define CLOSE_GRACE_MS 500
 #define OUT_KEPT_MAX   (1u << 20) /* memory of what was sent, kept for more */
 #define TEXT_SHOWN_MAX 600	  /* bytes of a text the store sent */
@@ -132,6 +133,9 @@ static int check_pace(struct store *s, int64_t waited_ms, struct error *e)
 /* Until something can be read.  Sends what is queued meanwhile. */
 static int await_input(struct store *s, struct error *e)
 {
+	const struct contents *idle =
+		s->receiver && s->receiver->idle ? s->receiver : NULL;
+
 	for (;;) {
 		bool sending = s->out_done < s->out.size;
 		struct pollfd pfd[3] = {
@@ -143,6 +147,7 @@ static int await_input(struct store *s, struct error *e)
 		int wait_ms = TICK_MS;
 		int64_t before = now_ms();
 		int r = check_stop(s, e);
+		int ready;
 
 		if (r < 0)
 			return r;
@@ -155,8 +160,17 @@ static int await_input(struct store *s, struct error *e)
 				return stalled(s, e);
 			wait_ms = left < TICK_MS ? (int)left : TICK_MS;
 		}
-		if (poll(pfd, 3, wait_ms) < 0 && errno != EINTR)
+		if (idle && wait_ms > IDLE_MS)
+			wait_ms = IDLE_MS;
+		ready = poll(pfd, 3, wait_ms);
+		if (ready < 0 && errno != EINTR)
 			return err_sys(e, "poll");
+		if (ready == 0 && idle) {
+			r = idle->idle(idle->ctx, e);
+			if (r < 0)
+				return r;
+			idle = NULL; /* once a pause */
+		}
 		if (pfd[1].revents)
 			process_drain(&s->process);
 		r = check_pace(s, now_ms() - before, e);

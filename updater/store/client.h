@@ -109,6 +109,8 @@ struct contents {
 	int (*begin)(void *ctx, uint32_t id, uint64_t size, struct error *e);
 	int (*data)(void *ctx, struct bytes data, struct error *e);
 	int (*end)(void *ctx, struct error *e);
+	/* Nothing has come for a moment.  May be NULL. */
+	int (*idle)(void *ctx, struct error *e);
 	/* The path of a want, for messages: appended to `ret`. */
 	void (*name)(void *ctx, uint32_t id, struct buf *ret);
 	/* Put contents that are here already into `into`, checked: 1, 0 they are not, or

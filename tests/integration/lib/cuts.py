@@ -9,6 +9,7 @@ reached through a proxy on PORT that cuts its connections.
 
 Prints the bytes of answers that were passed on, cuts, and runs; exits as the last run did, and 0
 where that found nothing to do because the one before was killed when all was done."""
+import glob
 import os
 import random
 import signal
@@ -101,6 +102,29 @@ def unread():
     return sum(int(s[4].split(":")[1], 16) for s in sockets if s[2].endswith(":%04X" % port))
 
 
+def working(session):
+    """Does any thread of `session` run, or wait for a disk (proc_pid_stat(5))?"""
+    for task in glob.glob("/proc/[0-9]*/task/[0-9]*/stat"):
+        try:
+            with open(task, encoding="ascii", errors="replace") as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue  # it has ended
+        if int(fields[3]) == session and fields[0] in "RD":
+            return True
+    return False
+
+
+def settle(session):
+    """Until what has arrived is dealt with, however busy the machine is."""
+    quiet = 0
+    for _ in range(100):
+        time.sleep(0.05)
+        quiet = 0 if working(session) else quiet + 1
+        if quiet == 4:
+            return
+
+
 def run():
     """Once; None: it was killed."""
     global runs
@@ -114,7 +138,7 @@ def run():
                 if unread() == 0:
                     break
                 time.sleep(0.01)
-            time.sleep(0.2)
+            settle(p.pid)
             os.killpg(p.pid, signal.SIGKILL)
             p.wait()
             return None
