@@ -211,6 +211,8 @@ static void answer(const struct want_head *wants, size_t n)
 			content(w->id, w->size, w->size);
 		if (is("content-twice"))
 			content(w->id, w->size, w->size);
+		if (is("content-pause") && i == 4)
+			(void)poll(NULL, 0, 500);
 	}
 }
 

@@ -494,6 +494,8 @@ struct receiver {
 	uint64_t left; /* of the content under way */
 	uint32_t id;
 	bool open;
+	bool fail_idle;
+	uint32_t pauses_at_five;
 	uint32_t fail_at; /* begin of this id fails; 0: never */
 	char path[4200];
 };
@@ -558,6 +560,16 @@ static int end_content(void *ctx, struct error *e)
 	return 0;
 }
 
+static int note_pause(void *ctx, struct error *e)
+{
+	struct receiver *r = ctx;
+
+	if (r->fail_idle)
+		return err_set(e, E_SPACE, "no room in a pause");
+	r->pauses_at_five += r->got == 5;
+	return 0;
+}
+
 static void name_content(void *ctx, uint32_t n, struct buf *ret)
 {
 	(void)ctx;
@@ -590,6 +602,7 @@ static int get_contents_within(
 		.begin = begin_content,
 		.data = take_data,
 		.end = end_content,
+		.idle = note_pause,
 		.name = name_content,
 		.base = put_base,
 		.ctx = r };
@@ -685,4 +698,18 @@ Test(client, contents_end_when_the_receiver_fails)
 
 	cr_assert_eq(get_contents("fine", &r, &e), E_SPACE);
 	cr_assert(says(&e, "no room"));
+}
+
+/* Five contents, then nothing for half a second. */
+Test(client, a_pause_is_told)
+{
+	struct receiver r = { .n_wants = 10 };
+	struct receiver full = { .n_wants = 10, .fail_idle = true };
+	struct error e = { 0 };
+
+	cr_assert_eq(get_contents("content-pause", &r, &e), 0, "%s", e.text);
+	cr_assert_eq(r.got, 10);
+	cr_assert_geq(r.pauses_at_five, 1);
+	cr_assert_eq(get_contents("content-pause", &full, &e), E_SPACE);
+	cr_assert(says(&e, "in a pause"));
 }
