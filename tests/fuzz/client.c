@@ -124,6 +124,14 @@ static int end(void *ctx, struct error *e)
 	return 0;
 }
 
+/* It may be told in the middle of contents. */
+static int idle(void *ctx, struct error *e)
+{
+	(void)ctx;
+	(void)e;
+	return 0;
+}
+
 static void name(void *ctx, uint32_t id, struct buf *ret)
 {
 	(void)ctx;
@@ -149,7 +157,7 @@ static int base(void *ctx, const struct digest *digest, uint32_t size,
 static void try_contents(struct store *s, struct error *e)
 {
 	struct receiver r = { 0 };
-	const struct contents c = { next, begin, take, end, name, base, &r };
+	const struct contents c = { next, begin, take, end, idle, name, base, &r };
 	struct oid commit = { { 1 } };
 
 	if (store_contents(s, &commit, &c, e) < 0)
