@@ -495,6 +495,7 @@ struct receiver {
 	uint32_t id;
 	bool open;
 	bool fail_idle;
+	int idle_ms; /* what is done in a pause takes so long */
 	uint32_t pauses_at_five;
 	uint32_t fail_at; /* begin of this id fails; 0: never */
 	char path[4200];
@@ -567,6 +568,7 @@ static int note_pause(void *ctx, struct error *e)
 	if (r->fail_idle)
 		return err_set(e, E_SPACE, "no room in a pause");
 	r->pauses_at_five += r->got == 5;
+	(void)poll(NULL, 0, r->idle_ms);
 	return 0;
 }
 
@@ -712,4 +714,16 @@ Test(client, a_pause_is_told)
 	cr_assert_geq(r.pauses_at_five, 1);
 	cr_assert_eq(get_contents("content-pause", &full, &e), E_SPACE);
 	cr_assert(says(&e, "in a pause"));
+}
+
+/* A slow disk in a pause is no silence of the store's, either: it says more after half a
+ * second. */
+Test(client, a_pause_may_be_used_for_longer_than_the_stall_timeout)
+{
+	struct receiver r = { .n_wants = 10, .idle_ms = 1500 };
+	struct error e = { 0 };
+
+	cr_assert_eq(get_contents_within("content-pause", 1000, &r, &e), 0, "%s", e.text);
+	cr_assert_eq(r.got, 10);
+	cr_assert_geq(r.pauses_at_five, 1);
 }

@@ -166,10 +166,16 @@ static int await_input(struct store *s, struct error *e)
 		if (ready < 0 && errno != EINTR)
 			return err_sys(e, "poll");
 		if (ready == 0 && idle) {
+			int64_t ours = now_ms();
+
 			r = idle->idle(idle->ctx, e);
 			if (r < 0)
 				return r;
 			idle = NULL; /* once a pause */
+			/* That was no silence of the store's. */
+			ours = now_ms() - ours;
+			before += ours;
+			s->quiet_since_ms += ours;
 		}
 		if (pfd[1].revents)
 			process_drain(&s->process);
