@@ -14,6 +14,8 @@ import subprocess
 import sys
 import zlib
 
+from packs import head
+
 git_dir = sys.argv[1]
 forged = {sys.argv[i]: open(sys.argv[i + 1], "rb").read() for i in range(2, len(sys.argv), 2)}
 TYPES = {b"commit": 1, b"tree": 2, b"blob": 3, b"tag": 4}
@@ -29,16 +31,6 @@ def objects():
         data = out[end + 1:end + 1 + int(size)]
         yield name.decode(), TYPES[kind], forged.pop(name.decode(), data)
         at = end + 1 + int(size) + 1
-
-
-def head(kind, size):
-    out = bytearray([kind << 4 | size & 15])
-    size >>= 4
-    while size:
-        out[-1] |= 0x80
-        out.append(size & 0x7f)
-        size >>= 7
-    return bytes(out)
 
 
 places, body = {}, b""

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import zlib
 
+from packs import head
+
 port, repository, old, new = sys.argv[1:]
 port = int(port)
 ADVERTISED = "application/x-git-upload-pack-advertisement"
@@ -33,16 +35,6 @@ def pack(ids):
 
 def sealed(body):
     return body + hashlib.sha1(body).digest()
-
-
-def head(kind, size):
-    out = bytearray([kind << 4 | size & 15])
-    size >>= 4
-    while size:
-        out[-1] |= 0x80
-        out.append(size & 0x7f)
-        size >>= 7
-    return bytes(out)
 
 
 def line(text):
