@@ -6,10 +6,8 @@
 
 #include "base/pool.h"
 
-#define HANDS_MAX 4 /* threads; more only wait for the directory's lock */
-#define UNDER_WAY                                                                        \
-	((size_t)8 << 20) /* bytes, with a load that is larger than its share            \
-			   */
+#define HANDS_MAX  4 /* threads; more only wait for the directory's lock */
+#define UNDER_WAY  ((size_t)8 << 20) /* bytes */
 #define LOAD_BYTES ((size_t)512 << 10)
 #define LOAD_FILES 128
 
