@@ -45,11 +45,6 @@ void process_drain(struct process *p)
 	(void)p;
 }
 
-const char *process_unconfined(void)
-{
-	return NULL;
-}
-
 void process_end(struct process *p, int grace_ms, struct buf *ret_why)
 {
 	(void)grace_ms;

@@ -375,11 +375,6 @@ int store_open(const struct store_options *o, struct store **ret, struct error *
 	return 0;
 }
 
-const char *store_unconfined(void)
-{
-	return process_unconfined();
-}
-
 void store_close(struct store *s)
 {
 	if (!s)

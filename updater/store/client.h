@@ -38,8 +38,6 @@ struct store_options {
  * the store with the machine; E_INTERRUPTED.  Text that came from the store is escaped.
  */
 int store_open(const struct store_options *o, struct store **ret, struct error *e);
-/* What this kernel cannot keep it from, for the operator; NULL: nothing. */
-const char *store_unconfined(void);
 /* Ends and reaps it; takes NULL. */
 void store_close(struct store *s);
 static inline void store_cleanup(struct store **s)

@@ -10,8 +10,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/landlock.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -301,25 +299,6 @@ int process_start(const char *program, const char *user, int state_dirfd, int ba
 	c.null = null;
 	c.program_fd = program_fd;
 	return spawn(&c, ret, e);
-}
-
-/* The server's sandbox (server/sandbox.h) does without what is not there. */
-const char *process_unconfined(void)
-{
-	bool files = syscall(SYS_landlock_create_ruleset, NULL, 0,
-			     LANDLOCK_CREATE_RULESET_VERSION) >= LANDLOCK_ABI_MIN;
-	bool calls = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) == 0 ||
-		     errno == EFAULT;
-
-	if (files && calls)
-		return NULL;
-	if (files)
-		return "system calls (the kernel has no seccomp filters)";
-	if (calls)
-		return "files that every user can read (the kernel has no Landlock, or "
-		       "one older than 5.19)";
-	return "system calls and files that every user can read (the kernel has neither "
-	       "seccomp filters nor Landlock)";
 }
 
 void process_drain(struct process *p)

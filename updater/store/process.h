@@ -22,12 +22,6 @@ struct process {
 int process_start(const char *program, const char *user, int state_dirfd, int base_fd,
 	struct process *ret, struct error *e);
 
-/*
- * What this kernel cannot keep the store process from ("…"), so that only its user and
- * capabilities do; NULL: nothing.
- */
-const char *process_unconfined(void);
-
 /* Read what it wrote to stderr, without waiting. */
 void process_drain(struct process *p);
 

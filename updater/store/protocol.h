@@ -54,7 +54,6 @@
 #define BASE_FD		 4
 #define BASE_MAX	 (16u << 20)
 #define BASES_MAX	 64 /* questions for bases at a time */
-#define LANDLOCK_ABI_MIN 2  /* 5.19: before, no file could go to another directory */
 
 enum frame_type {
 	/* root -> store */

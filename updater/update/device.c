@@ -14,6 +14,7 @@
 #include "build-config.h"
 #include "slot/survey.h"
 #include "slot/verify.h"
+#include "store/kernel.h"
 #include "update/doubt.h"
 #include "update/history.h"
 
@@ -249,6 +250,8 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 		.stall_timeout_ms = d->config.stall_timeout_ms,
 		.progress = &d->store_progress,
 	};
+	const char *unconfined;
+	bool doubted;
 	size_t n = 0;
 	int r;
 
@@ -256,6 +259,8 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 		*ret = d->store;
 		return 0;
 	}
+	doubted = d->lock_fd >= 0 && doubt_is_new(d->state_dirfd);
+	unconfined = kernel_unconfined();
 	d->store_progress = (struct progress){
 		.report = on_store_event,
 		.stop = d->progress ? d->progress->stop : NULL,
@@ -266,7 +271,7 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 	add_option("username", d->config.username, options, &n);
 	add_option("proxy", d->config.proxy, options, &n);
 	add_keep(d, options, &n);
-	if (d->lock_fd >= 0 && doubt_is_new(d->state_dirfd))
+	if (doubted)
 		add_option("doubt", "yes", options, &n);
 	r = add_secret("password", d->config.password_file, options, &n, e);
 	if (r == 0)
@@ -277,11 +282,11 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 		r = add_http_options(d, options, &n, e);
 	if (r == 0)
 		r = store_open(&o, &d->store, e);
-	if (r == 0 && d->lock_fd >= 0)
+	if (r == 0 && doubted)
 		doubt_told(d->state_dirfd); /* all options were answered */
-	if (r == 0 && store_unconfined())
-		progress_note(d->progress, "the store process is not kept from %s",
-			store_unconfined());
+	if (r == 0 && unconfined)
+		progress_note(
+			d->progress, "the store process is not kept from %s", unconfined);
 	for (size_t i = 0; i < n; i++) {
 		sodium_memzero(options[i], strlen(options[i]));
 		free(options[i]);

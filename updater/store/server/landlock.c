@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
-#include "store/protocol.h"
+#include "store/kernel.h"
 
 #define ABI_TRUNCATE 3
 #define ABI_TCP	     4
@@ -42,7 +42,7 @@ struct ruleset {
 	uint64_t scoped;
 };
 
-static struct ruleset known(long abi)
+static struct ruleset known(int abi)
 {
 	struct ruleset r = { .fs = FS_ABI_1 | FS_REFER };
 
@@ -77,13 +77,12 @@ static int allow(int ruleset, const char *path, uint64_t access, struct error *e
 
 int landlock_confine(const char *own, const char *const *readable, struct error *e)
 {
-	long abi = syscall(
-		SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	int abi = kernel_landlock();
 	struct ruleset attr = known(abi);
 	autofd ruleset = -1;
 	int r;
 
-	if (abi < LANDLOCK_ABI_MIN)
+	if (abi == 0)
 		return 0;
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (ruleset < 0)

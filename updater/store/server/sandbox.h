@@ -21,7 +21,7 @@ struct sandbox {
 };
 
 /* Before anything comes that root did not say; again is nothing.  Without what the kernel
- * does not have: root tells the operator (process_unconfined). */
+ * does not have: root tells the operator (kernel_unconfined). */
 int sandbox_enter(struct sandbox *s, const struct options *o, struct error *e);
 
 /* All that is still wanted is here.  LIST, FETCH and BRING cannot come any more. */

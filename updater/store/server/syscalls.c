@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/sanitizers.h"
+#include "store/kernel.h"
 
 #define TYPE_MASK 0xfu /* SOCK_TYPE_MASK of linux/net.h: without SOCK_CLOEXEC, … */
 #define NEW_SPACES                                                                       \
@@ -218,13 +219,6 @@ static int load(struct filter *f, struct error *e)
 	return err_sys(e, "sandbox: seccomp");
 }
 
-static bool has_seccomp(void)
-{
-	/* EFAULT: it would take one (seccomp(2)). */
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) == 0 ||
-	       errno == EFAULT;
-}
-
 int syscalls_confine(struct error *e)
 {
 	/* A sanitizer's own calls are many, and its search for leaks makes a process. */
@@ -233,7 +227,7 @@ int syscalls_confine(struct error *e)
 
 	if (!f.ctx)
 		return err_set(e, E_SYSTEM, "sandbox: libseccomp cannot be used");
-	if (!has_seccomp()) {
+	if (!kernel_seccomp()) {
 		seccomp_release(f.ctx);
 		return 0;
 	}
