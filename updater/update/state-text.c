@@ -234,9 +234,26 @@ static bool parse_target(struct fields *f, struct state *s)
 	return parse_text(f, s->target, sizeof(s->target)) && slot_name_valid(s->target);
 }
 
+/* One identity has one signer, wherever its line stands. */
+static void recall_signer(const struct state *s, struct release_ref *ref)
+{
+	for (size_t i = 0; i < s->n_denied; i++)
+		if (digest_equal(&s->denied[i].release.identity, &ref->identity))
+			memcpy(ref->signer, s->denied[i].release.signer,
+				sizeof(ref->signer));
+	if (s->release.serial && digest_equal(&s->release.identity, &ref->identity))
+		memcpy(ref->signer, s->release.signer, sizeof(ref->signer));
+}
+
 static bool parse_release(struct fields *f, struct state *s)
 {
-	return parse_ref(f, &s->release) && f->p == f->end;
+	struct release_ref ref = { 0 };
+
+	if (!parse_ref(f, &ref) || ref.serial == 0 || f->p != f->end)
+		return false;
+	recall_signer(s, &ref);
+	s->release = ref;
+	return true;
 }
 
 static bool parse_count(struct fields *f, unsigned *ret)
@@ -291,7 +308,7 @@ static bool parse_signer(struct fields *f, struct state *s)
 	if (!digest_parse((const char *)hex.data, hex.size, &identity) ||
 		!parse_text(f, signer, sizeof(signer)))
 		return false;
-	if (digest_equal(&s->release.identity, &identity))
+	if (s->release.serial && digest_equal(&s->release.identity, &identity))
 		memcpy(s->release.signer, signer, sizeof(signer));
 	for (size_t i = 0; i < s->n_denied; i++)
 		if (digest_equal(&s->denied[i].release.identity, &identity))
@@ -317,6 +334,7 @@ static bool parse_denied(struct fields *f, struct state *s)
 	if (s->n_denied == STATE_DENIED_MAX || !parse_ref(f, &d->release) ||
 		!parse_text(f, d->reason, sizeof(d->reason)))
 		return false;
+	recall_signer(s, &d->release);
 	s->n_denied++;
 	return true;
 }
