@@ -6,8 +6,10 @@ reached through a proxy on PORT that cuts its connections.
   every BYTES    each connection after so many bytes of answers
   random COUNT   at so many random moments of the SIZE (environment) bytes that are expected
   reboot COUNT   the same, and each time COMMAND is killed with all it started, and run again
+  torn COUNT     the same, and each time the part that was received (the file PARTIAL, environment)
+                 is no longer what came
 
-Prints the bytes of answers that were passed on, cuts, and runs; exits as the last run did, and 0
+Prints the bytes of answers that were passed on, cuts, runs, and torn parts; exits as the last run did, and 0
 where that found nothing to do because the one before was killed when all was done."""
 import glob
 import os
@@ -22,7 +24,7 @@ import time
 port, upstream, mode, number, seed = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
 command = sys.argv[sys.argv.index("--") + 1:]
 lock = threading.Lock()
-passed, cuts, runs = 0, 0, 0
+passed, cuts, runs, torn = 0, 0, 0, 0
 dead = threading.Event()  # a cut after which the command is to be killed
 if mode == "every":
     moments = None
@@ -65,7 +67,7 @@ def pump_down(server, client):
             s.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-    if cut and mode == "reboot":
+    if cut and mode in ("reboot", "torn"):
         dead.set()
 
 
@@ -145,12 +147,30 @@ def run():
     return p.returncode
 
 
+def tear():
+    """One byte of what has come (updater/store/server/partial.h) is another."""
+    global torn
+    with open(os.environ["PARTIAL"], "r+b") as f:
+        f.seek(128 + 8)
+        have = int.from_bytes(f.read(8), "little")
+        if have == 0:
+            return
+        at = 128 + 16 + chance.randrange(have)
+        f.seek(at)
+        byte = f.read(1)[0]
+        f.seek(at)
+        f.write(bytes([byte ^ 0x20]))
+    torn += 1
+
+
 threading.Thread(target=serve, daemon=True).start()
 status, killed = None, False
 while status is None and runs < 1000:
     status = run()
     killed = killed or status is None
+    if status is None and mode == "torn":
+        tear()
 if killed and status == 2:
     status = 0  # nothing to do: the run before was killed after it had armed the slot
-print("passed %d cuts %d runs %d" % (passed, cuts, runs))
+print("passed %d cuts %d runs %d torn %d" % (passed, cuts, runs, torn))
 sys.exit(1 if status is None else status)

@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See stream-file.h.  A frame's bytes go through a file, which is no memory that a small
- * machine must have free, and in which a frame that was cut is found again by whoever
- * carries on, also after a reboot.  libzstd is given all of it at once.
- *
- *   partial = path NUL-padded to PARTIAL_NAME bytes, offset:u64, then what has come
+ * See stream-file.h.  A frame is inflated when all of it has come (partial.h): libzstd is
+ * given all of it at once.
  */
 #include "store/server/stream-file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <zstd.h>
 
 #include "base/io.h"
-#include "store/server/kept.h"
 
-#define PARTIAL_NAME 128
-#define PARTIAL_HEAD (PARTIAL_NAME + 8)
-#define CHUNK	     (256u << 10)
-#define GAP_MAX	     (16u << 10) /* rather read and thrown away than asked for anew */
+#define GAP_MAX (16u << 10) /* rather read and thrown away than asked for anew */
 
 static int inflate(struct stream_file *s, struct bytes stored, struct bytes prefix,
 	void *out, size_t length, struct error *e)
@@ -38,79 +28,44 @@ static int inflate(struct stream_file *s, struct bytes stored, struct bytes pref
 	return 0;
 }
 
-static int open_spool(struct stream_file *s, struct error *e)
+/* Room for the largest part of it that is received at a time. */
+static int open_partial(struct stream_file *s, struct error *e)
 {
-	static const char *const name = KEPT_DIR "/partial";
+	const struct stream_index *x = &s->index;
+	size_t largest = 0;
 
-	if (mkdir(KEPT_DIR, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, "store/%s", KEPT_DIR);
-	s->spool = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (s->spool < 0)
-		return err_sys(e, "store/%s", name);
-	s->dctx = ZSTD_createDCtx();
-	return s->dctx ? 0 : err_set(e, E_SYSTEM, "zstd: out of memory");
-}
-
-static void partial_head(
-	const struct stream_file *s, uint64_t offset, unsigned char ret[PARTIAL_HEAD])
-{
-	memset(ret, 0, PARTIAL_HEAD);
-	memcpy(ret, s->path, strnlen(s->path, PARTIAL_NAME));
-	le64_put(ret + PARTIAL_NAME, offset);
-}
-
-/* How much of the `stored` bytes at `offset` is in the spool; it is made to be theirs. */
-static int find_partial(struct stream_file *s, uint64_t offset, size_t stored,
-	size_t *ret, struct error *e)
-{
-	unsigned char want[PARTIAL_HEAD];
-	unsigned char have[PARTIAL_HEAD];
-	struct stat st;
-
-	partial_head(s, offset, want);
-	if (fstat(s->spool, &st) < 0)
-		return err_sys(e, "store: partial");
-	if (st.st_size >= PARTIAL_HEAD &&
-		(uint64_t)st.st_size <= PARTIAL_HEAD + (uint64_t)stored &&
-		io_pread_full(s->spool, have, sizeof(have), 0, NULL) == 0 &&
-		memcmp(have, want, sizeof(have)) == 0) {
-		*ret = (size_t)st.st_size - PARTIAL_HEAD;
-		return 0;
-	}
-	*ret = 0;
-	if (ftruncate(s->spool, 0) < 0)
-		return err_sys(e, "store: partial");
-	return io_pwrite_full(s->spool, want, sizeof(want), 0, e);
+	for (size_t i = 0; i < x->n_frames; i++)
+		if (x->frames[i].stored > largest)
+			largest = x->frames[i].stored;
+	for (size_t i = 0; i < x->n_slices; i++)
+		if (x->slices[i].stored > largest)
+			largest = x->slices[i].stored;
+	return partial_open(&s->partial, largest, e);
 }
 
 static int go_to(struct stream_file *s, uint64_t at, uint64_t end, struct error *e);
 
-/* The `stored` bytes at `offset`, as a mapping that the caller unmaps. */
+/* The `stored` bytes at `offset`, until the next call; *ret_resumed: of an earlier
+ * process, some of them. */
 static int read_stored(struct stream_file *s, uint64_t offset, size_t stored,
-	uint64_t more, struct bytes *ret, struct error *e)
+	uint64_t more, struct bytes *ret, bool *ret_resumed, struct error *e)
 {
-	autofree unsigned char *chunk = xmalloc(CHUNK);
-	size_t have = 0;
-	int r = find_partial(s, offset, stored, &have, e);
+	unsigned char *data = partial_data(&s->partial);
+	size_t have = partial_begin(&s->partial, s->path, offset, stored);
+	int r = 0;
 
-	if (r == 0 && have < stored)
+	*ret_resumed = have > 0;
+	if (have < stored)
 		r = go_to(s, offset + have, more, e);
 	while (r == 0 && have < stored) {
 		size_t n = 0;
 
-		r = body_some(s->body, chunk,
-			stored - have < CHUNK ? stored - have : CHUNK, &n, e);
-		if (r == 0)
-			r = io_pwrite_full(s->spool, chunk, n, PARTIAL_HEAD + have, e);
+		r = body_some(s->body, data + have, stored - have, &n, e);
 		have += n;
+		partial_came(&s->partial, have);
 	}
-	return r < 0 ? r : io_map(s->spool, ret, e);
-}
-
-/* What the spool holds is of no use: the next time it is asked for anew. */
-static void forget_stored(struct stream_file *s)
-{
-	(void)!ftruncate(s->spool, 0); /* or it will be found to be of no use again */
+	*ret = (struct bytes){ data, stored };
+	return r;
 }
 
 /* The next `stored` bytes at *at inflate to `length`. */
@@ -178,9 +133,12 @@ static int read_beginning(
 int stream_file_open(struct http *h, const char *path, const struct oid *target,
 	uint64_t end, struct buf *beginning, struct stream_file *ret, struct error *e)
 {
-	struct stream_file s = { .http = h, .path = xstrdup(path), .spool = -1 };
-	int r = open_spool(&s, e);
+	struct stream_file s = { .http = h, .path = xstrdup(path) };
+	int r = 0;
 
+	s.dctx = ZSTD_createDCtx();
+	if (!s.dctx)
+		r = err_set(e, E_SYSTEM, "zstd: out of memory");
 	if (r == 0 && beginning->size < STREAM_PROLOGUE) {
 		buf_reset(beginning);
 		r = read_beginning(&s, end, beginning, e);
@@ -190,6 +148,8 @@ int stream_file_open(struct http *h, const char *path, const struct oid *target,
 	}
 	if (r == 0)
 		r = parse_beginning(&s, buf_bytes(beginning), target, e);
+	if (r == 0)
+		r = open_partial(&s, e);
 	if (r < 0) {
 		stream_file_close(&s);
 		return r == E_INPUT ? err_prefix(e, r, "%s", path) : r;
@@ -205,10 +165,10 @@ void stream_file_close(struct stream_file *s)
 	body_close(s->body);
 	buf_release(&s->head);
 	stream_index_release(&s->index);
-	cleanup_fd(&s->spool);
+	partial_close(&s->partial);
 	(void)ZSTD_freeDCtx(s->dctx); /* takes NULL */
 	free(s->path);
-	*s = (struct stream_file){ .spool = -1 };
+	*s = (struct stream_file){ 0 };
 }
 
 /* Stand at `at`; what comes up to `end` (0: not known) will be wanted, too. */
@@ -238,7 +198,8 @@ static int write_slice(struct stream_file *s, const struct stream_slice *slice,
 {
 	autofree unsigned char *out = xmalloc(slice->length);
 	struct bytes prefix = { 0 };
-	automap stored = { 0 };
+	struct bytes stored;
+	bool resumed;
 	int r;
 
 	if (slice->base_length > 0) {
@@ -248,13 +209,10 @@ static int write_slice(struct stream_file *s, const struct stream_slice *slice,
 		prefix = (struct bytes){ source.data + slice->base_offset,
 			slice->base_length };
 	}
-	r = read_stored(s, slice->offset, slice->stored, end, &stored, e);
-	if (r < 0)
-		return r;
-	r = inflate(s, (struct bytes){ stored.data + PARTIAL_HEAD, slice->stored },
-		prefix, out, slice->length, e);
-	if (r < 0)
-		forget_stored(s);
+	partial_forget(&s->partial); /* nothing here could check what was left */
+	r = read_stored(s, slice->offset, slice->stored, end, &stored, &resumed, e);
+	if (r == 0)
+		r = inflate(s, stored, prefix, out, slice->length, e);
 	return r < 0 ? r : io_write_full(fd, out, slice->length, e);
 }
 
@@ -270,19 +228,40 @@ int stream_file_manifest(struct stream_file *s, int source, int fd, struct error
 	return r;
 }
 
+/* Are these the contents that the index names? */
+static bool is_frame(const struct stream_file *s, const struct stream_frame *f,
+	const unsigned char *data)
+{
+	for (uint32_t i = 0; i < f->n_contents; i++) {
+		struct stream_content c = stream_frame_content(&s->index, f, i);
+		struct digest found = digest_of((struct bytes){ data, c.size });
+
+		if (!digest_equal(&found, &c.digest))
+			return false;
+		data += c.size;
+	}
+	return true;
+}
+
 int stream_file_frame(struct stream_file *s, const struct stream_frame *f, uint64_t more,
 	const struct stream_base *base, unsigned char *out, struct error *e)
 {
 	struct bytes prefix = { 0 };
-	automap stored = { 0 };
-	int r = read_stored(s, f->offset, f->stored, more, &stored, e);
+	struct bytes stored;
+	bool resumed;
+	int r = read_stored(s, f->offset, f->stored, more, &stored, &resumed, e);
 
 	if (r == 0 && f->n_bases > 0)
 		r = base->get(base->ctx, f, &prefix, e);
 	if (r == 0)
-		r = inflate(s, (struct bytes){ stored.data + PARTIAL_HEAD, f->stored },
-			prefix, out, f->length, e);
+		r = inflate(s, stored, prefix, out, f->length, e);
+	if (resumed && (r == E_INPUT || (r == 0 && !is_frame(s, f, out)))) {
+		partial_forget(&s->partial);
+		r = read_stored(s, f->offset, f->stored, more, &stored, &resumed, e);
+		if (r == 0)
+			r = inflate(s, stored, prefix, out, f->length, e);
+	}
 	if (r == E_INPUT)
-		forget_stored(s);
+		partial_forget(&s->partial);
 	return r;
 }

@@ -4,6 +4,7 @@
 #define SERVER_STREAM_FILE_H
 
 #include "store/server/http.h"
+#include "store/server/partial.h"
 #include "stream/stream.h"
 
 struct stream_file {
@@ -13,7 +14,7 @@ struct stream_file {
 	struct buf head; /* inflated */
 	struct stream_index index;
 	struct body *body; /* where we are in it; NULL: nowhere */
-	int spool;	   /* the frame that arrives, see stream-file.c */
+	struct partial partial;
 	void *dctx;
 };
 

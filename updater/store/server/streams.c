@@ -28,8 +28,6 @@ int streams_open(struct session *ss, struct streams **ret, struct error *e)
 
 	s->ss = ss;
 	s->lock = -1;
-	s->main.spool = -1;
-	s->full.spool = -1;
 	while (*have && s->n_have < HAVE_MAX) {
 		size_t n = strcspn(have, " ");
 
@@ -211,7 +209,7 @@ int streams_open_full(struct streams *s, const struct oid *id, struct error *e)
 static int manifest_of_full(
 	struct streams *s, const struct oid *id, int fd, struct error *e)
 {
-	struct stream_file full = { .spool = -1 };
+	struct stream_file full = { 0 };
 	int r = of_server(
 		open_stream(s, id, NULL, s->catalog.streams[0].start, &full, e), e);
 
