@@ -2,6 +2,7 @@
 /* Allocation and growable buffers: see buf.h. */
 #include "base/buf.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,21 @@ char *xasprintf(const char *fmt, ...)
 	n = vasprintf(&s, fmt, ap);
 	va_end(ap);
 	return alive(n < 0 ? NULL : s);
+}
+
+void memory_keep(void)
+{
+	static const int all = 64 << 20; /* more than is ever freed at a time */
+
+	/* Both, or the C library moves large blocks out of the heap.  A refusal costs
+	 * time only. */
+	(void)mallopt(M_MMAP_THRESHOLD, all);
+	(void)mallopt(M_TRIM_THRESHOLD, all);
+}
+
+void memory_return(void)
+{
+	(void)malloc_trim(0);
 }
 
 void buf_reserve(struct buf *b, size_t more)

@@ -33,6 +33,13 @@ char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * Between the two, freed memory stays with the process: where the same megabytes come and
+ * go a thousand times, new pages cost as much as filling them.
+ */
+void memory_keep(void);
+void memory_return(void);
+
 void buf_reserve(struct buf *b, size_t more);
 void buf_add(struct buf *b, const void *data, size_t size);
 void buf_adds(struct buf *b, const char *s);
@@ -60,7 +67,7 @@ static inline struct bytes bytes_of(const char *s)
 #define ARRAY_GROW(arr, n, cap)                                                          \
 	do {                                                                             \
 		if ((n) == (cap)) {                                                      \
-			(cap) = (cap) ? (cap) * 2 : 16;                                  \
+			(cap) = (cap) ? (cap)*2 : 16;                                    \
 			(arr) = xreallocarray((arr), (cap), sizeof(*(arr)));             \
 		}                                                                        \
 	} while (0)

@@ -206,8 +206,12 @@ int fill_fetch(struct fill *f, struct error *e)
 	if (f->n_jobs == 0)
 		return 0;
 	r = deliver_new(&f->maker, &f->deliver, e);
+	memory_keep();
 	if (r == 0)
 		r = store_contents(
 			f->in->store, &release_info(f->in->release)->commit, &c, e);
-	return r < 0 ? r : deliver_wait(f->deliver, e);
+	if (r == 0)
+		r = deliver_wait(f->deliver, e);
+	memory_return();
+	return r;
 }

@@ -190,6 +190,7 @@ int streams_send(struct streams *s, const git_oid *commit, struct error *e)
 	if (s->n_asked == 0)
 		return 0;
 	sort(s);
+	memory_keep(); /* this process ends soon */
 	r = streams_open_main(s, &id, e);
 	if (r == 0)
 		r = send_from(s, &s->main, e);
