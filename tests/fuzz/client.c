@@ -15,7 +15,8 @@
 
 static struct bytes sent; /* by the store process */
 static int far_end = -1;
-static bool slow; /* contents take time, in which bases are gathered */
+static bool slow;   /* contents take time, in which bases are gathered */
+static bool silent; /* it does not end after what it sends */
 
 /* --- in the place of process.c ---------------------------------------------------- */
 
@@ -34,7 +35,7 @@ int process_start(const char *program, const char *user, int state_dirfd, int ba
 		0);
 	(void)setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	assert(send(pair[1], sent.data, sent.size, 0) == (ssize_t)sent.size);
-	assert(shutdown(pair[1], SHUT_WR) == 0);
+	assert(silent || shutdown(pair[1], SHUT_WR) == 0);
 	far_end = pair[1];
 	*ret = (struct process){ .pid = 1, .fd = pair[0], .err_fd = -1 };
 	return 0;
@@ -256,7 +257,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 /* Bits 0-2: the question; bit 3: an option first; bit 4: a second question; bit 5
- * alone: slowly. */
+ * alone: slowly; bit 7 alone: no end. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const options[] = { "url=https://me:secret@host/x", NULL };
@@ -270,6 +271,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	sent = (struct bytes){ data + 1, size - 1 };
 	slow = (data[0] & ~7) == 32;
+	silent = (data[0] & ~7) == 128;
+	if (silent)
+		o.stall_timeout_ms = 1;
 	o.options = data[0] & 8 ? options : NULL;
 	if (store_open(&o, &s, &e) < 0)
 		return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What web servers answer, through the real libcurl.  The first byte chooses what is
- * asked, the next two where; the rest is what servers send, a connection up to each
- * "\0\0". Time passes only where somebody waits.
+ * asked and how, the next two where; the rest is what servers send, a connection up to
+ * each "\0\0".  One server may be a directory, which seeds.py makes.  Time passes only
+ * where somebody waits.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -12,10 +13,12 @@
 #include "store/server/http-answer.h"
 #include "store/server/libcurl.h"
 
+#define STATE	  "build/corpus/http/state"
 #define SMALL_MAX 3000
 #define READ_MAX  (1 << 20)
 
 static struct libcurl real;
+static char *local;
 static struct bytes sent; /* what is left of the input */
 static struct timespec now = { .tv_sec = 1000 };
 
@@ -119,10 +122,13 @@ static CURL *new_handle(void)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	autofree char *top = getcwd(NULL, 0);
 	struct error e;
 
 	(void)argc;
 	(void)argv;
+	local = xasprintf("file://%s/" STATE "/www http://127.0.0.1:1/a", top);
+	assert(chdir(STATE) == 0);
 	assert(libcurl_load(&e) == 0);
 	real = curl;
 	curl.easy_init = new_handle;
@@ -188,9 +194,35 @@ static void try_body(struct http *h, uint64_t at, uint64_t end)
 	body_close(b);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Bits 3 to 6 of `how`. */
+static void set_options(struct options *o, unsigned how)
 {
 	static char user[] = "user";
+	static char netrc[] = "machine 127.0.0.1 login a password b\n";
+	static char proxy[] = "http://127.0.0.1:3";
+	static char none[] = "none";
+	static char rate[] = "1000000000";
+
+	if (how & 8) {
+		o->proxy = proxy;
+		o->ca = none;
+		o->client_certificate = none;
+		o->rate_limit = rate;
+	}
+	o->netrc = (how & 24) == 24 ? netrc : NULL; /* it is written, and synced */
+	o->username = how & 64 ? user : NULL;
+}
+
+static const char *places(unsigned how)
+{
+	if (how & 32)
+		return local;
+	return how & 128 ? "http://127.0.0.1:1/a http://127.0.0.1:2/b"
+			 : "http://127.0.0.1:1/a";
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
 	struct session ss = { .fd = open("/dev/null", O_WRONLY | O_CLOEXEC) };
 	unsigned what = size ? (data[0] & 7) % 5 : 0;
 	struct http *h = NULL;
@@ -199,11 +231,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 3 || ss.fd < 0)
 		return 0;
 	sent = (struct bytes){ data + 3, size - 3 };
-	ss.options.username = data[0] & 64 ? user : NULL;
-	assert(http_open(&ss,
-		       data[0] & 128 ? "http://127.0.0.1:1/a http://127.0.0.1:2/b"
-				     : "http://127.0.0.1:1/a",
-		       NULL, &h, &e) == 0);
+	set_options(&ss.options, data[0]);
+	assert(http_open(&ss, places(data[0]), NULL, &h, &e) == 0);
 	switch (what) {
 	case 0:
 	case 1:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The firmware's variables: records of u8 which, u8 size and a value of that size, with
- * its attributes.  efibootmgr, which makes new ones, is played.
+ * its attributes; bit 7 of the first byte: the configuration names no disk.  efibootmgr,
+ * which makes new ones, is played.
  */
 #include "base/subprocess.h"
 #include "loader-esp.h"
@@ -58,12 +59,14 @@ void loader_init(void)
 	esp_make();
 	assert(mkdir("efivars", 0700) == 0);
 	assert(setenv("OSUPDATE_EFIVARS", "efivars", 1) == 0);
-	assert(setenv("OSUPDATE_DISK", "/dev/x", 1) == 0);
-	assert(setenv("OSUPDATE_PARTITION", "1", 1) == 0);
 }
 
 void loader_put(struct bytes input)
 {
+	bool named = !input.size || input.data[0] < 128;
+
+	assert(setenv("OSUPDATE_DISK", named ? "/dev/x" : "", 1) == 0);
+	assert(setenv("OSUPDATE_PARTITION", named ? "1" : "", 1) == 0);
 	empty_directory("efivars");
 	while (input.size >= 2) {
 		const char *name = names[input.data[0] % 8];

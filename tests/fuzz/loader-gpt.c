@@ -2,7 +2,8 @@
 /*
  * A disk's partition tables: a byte, then the disk's image.  Checksums are made right
  * here, of the primary copy with bit 0 of that byte, of the backup with bit 1; bit 2: the
- * disk ends with the input; bits 3 to 5 choose the slots of the configuration.
+ * disk ends with the input; bits 3 to 5 choose the slots of the configuration; bit 6: it
+ * names no disk.
  */
 #include <zlib.h>
 
@@ -12,11 +13,12 @@
 #define SECTOR	  512
 #define DISK_SIZE 8192
 
+static const char *path;
 static int fd;
 
 void loader_init(void)
 {
-	assert(setenv("OSUPDATE_DISK", memory_file(&fd), 1) == 0);
+	path = memory_file(&fd);
 }
 
 static void make_right(unsigned char *disk, size_t lba)
@@ -50,6 +52,7 @@ void loader_put(struct bytes input)
 	memset(disk, 0, sizeof(disk));
 	if (n > 0)
 		memcpy(disk, input.data + 1, n < DISK_SIZE ? n : DISK_SIZE);
+	assert(setenv("OSUPDATE_DISK", how & 64 ? "" : path, 1) == 0);
 	assert(setenv("OSUPDATE_SLOTS", slots[how >> 3 & 7], 1) == 0);
 	if (how & 1)
 		make_right(disk, 1);

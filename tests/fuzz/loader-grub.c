@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GRUB's environment block: 1024 bytes, of which the input up to a NUL is the beginning;
- * then a release's kernel arguments.
+ * GRUB's environment block: 1024 bytes, of which the input up to a NUL is the beginning
+ * (more, if it is longer; none: there is no such file); then a release's kernel
+ * arguments.
  */
 #include "loader.h"
 
 #define ENV_SIZE 1024
 
+static const char *path;
 static int fd;
 
 void loader_init(void)
 {
-	assert(setenv("OSUPDATE_GRUBENV", memory_file(&fd), 1) == 0);
+	path = memory_file(&fd);
 }
 
 void loader_put(struct bytes input)
@@ -22,7 +24,8 @@ void loader_put(struct bytes input)
 	input = take_part(&rest);
 	loader_arguments(rest);
 	memset(block, '#', sizeof(block));
-	if (input.size > 0)
-		memcpy(block, input.data, input.size < ENV_SIZE ? input.size : ENV_SIZE);
-	memory_put(fd, (struct bytes){ block, ENV_SIZE });
+	if (input.size > 0 && input.size <= ENV_SIZE)
+		memcpy(block, input.data, input.size);
+	assert(setenv("OSUPDATE_GRUBENV", input.size ? path : "/none", 1) == 0);
+	memory_put(fd, input.size > ENV_SIZE ? input : (struct bytes){ block, ENV_SIZE });
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What libubootenv's tools print of U-Boot's environment, and take to change it.  The
- * first byte: 0 all goes well, 1 they fail, 2 the environment has the NUL in it.  Up to a
- * NUL the environment, then a release's kernel arguments.
+ * first byte: 0 all goes well, 1 they fail, 2 the environment has the NUL in it, 3 they
+ * have no configuration.  Up to a NUL the environment, then a release's kernel arguments.
  */
 #include "base/io.h"
 #include "base/subprocess.h"
@@ -73,7 +73,6 @@ int subprocess_run(const struct subprocess *p, struct buf *ret_stdout,
 
 void loader_init(void)
 {
-	assert(setenv("OSUPDATE_FW_ENV_CONFIG", "/dev/null", 1) == 0);
 }
 
 void loader_put(struct bytes input)
@@ -81,7 +80,9 @@ void loader_put(struct bytes input)
 	struct bytes rest = { input.data + 1, input.size ? input.size - 1 : 0 };
 	struct bytes text = rest;
 
-	how = input.size ? input.data[0] % 3 : 0;
+	how = input.size ? input.data[0] % 4 : 0;
+	assert(setenv("OSUPDATE_FW_ENV_CONFIG", how == 3 ? "/none" : "/dev/null", 1) ==
+		0);
 	if (how != 2)
 		text = take_part(&rest);
 	loader_arguments(rest);

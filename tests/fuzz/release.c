@@ -8,27 +8,56 @@
  *   4  a slot's proof
  *   5  a tag, which is signed here, on a release that is always the same
  *   6  a tag as it is
+ *   7  two tags without their first line, NUL between, which others sign here; all three
+ *      have to sign (bit 3: the two have a name in common)
  */
 #include "../unit/signing.h"
 #include "fuzz.h"
 #include "trust/tag.h"
 
-static struct signing_key key;
+#define KEYS 3
+
+static struct signing_key keys[KEYS];
+static const struct signing_key *const key = &keys[0];
 static struct signers *signers;
+static struct signers *three;  /* all of them have to sign … */
+static struct signers *shared; /* … and two are the same person */
+
+static struct signers *read_signers(const char *text)
+{
+	struct signers *s;
+
+	assert(signers_parse("signers", bytes_of(text), &s, NULL) == 0);
+	return s;
+}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	static const unsigned char seed[32] = "always the same";
-	autofree char *words = NULL;
-	autofree char *line = NULL;
+	unsigned char seed[32] = "always the same";
+	char *words[KEYS];
+	autofree char *one = NULL;
+	autofree char *all = NULL;
+	autofree char *two = NULL;
 
 	(void)argc;
 	(void)argv;
 	assert(digest_init_once(NULL) == 0);
-	(void)crypto_sign_ed25519_seed_keypair(key.public, key.secret, seed);
-	words = signing_words(&key);
-	line = xasprintf("builder %s\n", words);
-	assert(signers_parse("signers", bytes_of(line), &signers, NULL) == 0);
+	for (size_t i = 0; i < KEYS; i++) {
+		seed[31] = (unsigned char)i;
+		(void)crypto_sign_ed25519_seed_keypair(
+			keys[i].public, keys[i].secret, seed);
+		words[i] = signing_words(&keys[i]);
+	}
+	one = xasprintf("builder %s\n", words[0]);
+	all = xasprintf("# osupdate: threshold 3\nbuilder %s\nanna,a %s\nbert %s\n",
+		words[0], words[1], words[2]);
+	two = xasprintf("# osupdate: threshold 3\nbuilder %s\nanna,a %s\nbert,a %s\n",
+		words[0], words[1], words[2]);
+	signers = read_signers(one);
+	three = read_signers(all);
+	shared = read_signers(two);
+	for (size_t i = 0; i < KEYS; i++)
+		free(words[i]);
 	return 0;
 }
 
@@ -78,7 +107,7 @@ static bool sign(struct bytes payload, struct buf *out)
 
 	if (!end)
 		return false;
-	signing_armor(&key, payload, NULL, &armor);
+	signing_armor(key, payload, NULL, &armor);
 	buf_add(out, p, (size_t)(end - p) + 1);
 	buf_adds(out, "gpgsig");
 	for (char *line = armor.data; *line;) {
@@ -146,7 +175,7 @@ static void try_proof(struct bytes proof)
 }
 
 /* The release that seeds.py makes tags of. */
-static void read_release(struct release_info *ret)
+static struct bytes release_text(void)
 {
 	static const char text[] =
 		"tree 1111111111111111111111111111111111111111\n"
@@ -155,8 +184,7 @@ static void read_release(struct release_info *ret)
 		"Osupdate-Serial: 12\nOsupdate-Manifest: blake2b-256:"
 		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 1\n";
 
-	assert(release_read_payload(bytes_of(text), ret, NULL) == 0);
-	memset(ret->commit.b, 0x11, OID_SIZE);
+	return bytes_of(text);
 }
 
 static void try_tag(struct bytes tag)
@@ -168,7 +196,8 @@ static void try_tag(struct bytes tag)
 	struct error e = { 0 };
 	struct sshkey got;
 
-	read_release(&info);
+	assert(release_read_payload(release_text(), &info, NULL) == 0);
+	memset(info.commit.b, 0x11, OID_SIZE);
 	if (tag_verify(tag, &info, signers, &got, &principal, &e) < 0)
 		return;
 	assert(tag.size > strlen(object) &&
@@ -182,8 +211,51 @@ static void try_signed_tag(struct bytes payload)
 	autobuf tag = { 0 };
 
 	buf_add(&tag, payload.data, payload.size);
-	signing_armor(&key, payload, NULL, &tag);
+	signing_armor(key, payload, NULL, &tag);
 	try_tag(buf_bytes(&tag));
+}
+
+/* What follows the first line of a tag of `info`'s commit. */
+static void sign_tag(const struct signing_key *by, const struct release_info *info,
+	struct bytes rest, struct buf *out)
+{
+	char hex[OID_HEX_MAX];
+
+	oid_hex(&info->commit, hex);
+	buf_addf(out, "object %s\n", hex);
+	buf_add(out, rest.data, rest.size);
+	signing_armor(by, buf_bytes(out), NULL, out);
+}
+
+static void try_threshold(struct bytes in, bool is_shared)
+{
+	const struct signers *s = is_shared ? shared : three;
+	struct bytes rest[2] = { take_part(&in) };
+	struct bytes tags[2];
+	struct buf texts[2] = { 0 };
+	autobuf commit = { 0 };
+	autorelease r = NULL;
+	struct release_info info;
+	bool enough = !is_shared;
+	struct error e;
+
+	rest[1] = in;
+	assert(sign(release_text(), &commit));
+	assert(release_verify(buf_bytes(&commit), NULL, 0, signers, &r, &e) == 0);
+	info = *release_info(r);
+	release_free(r);
+	r = NULL;
+	for (size_t i = 0; i < 2; i++) {
+		const char *principal;
+		struct sshkey got;
+
+		sign_tag(&keys[i + 1], &info, rest[i], &texts[i]);
+		tags[i] = buf_bytes(&texts[i]);
+		enough &= tag_verify(tags[i], &info, s, &got, &principal, &e) == 0;
+	}
+	assert((release_verify(buf_bytes(&commit), tags, 2, s, &r, &e) == 0) == enough);
+	for (size_t i = 0; i < 2; i++)
+		buf_release(&texts[i]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -193,7 +265,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	switch (data[0] % 7) {
+	switch (data[0] % 8) {
 	case 0:
 		try_commit(in);
 		break;
@@ -213,8 +285,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 5:
 		try_signed_tag(in);
 		break;
-	default:
+	case 6:
 		try_tag(in);
+		break;
+	default:
+		try_threshold(in, data[0] & 8);
 	}
 	return 0;
 }

@@ -131,6 +131,9 @@ def release():
                                about + same + "Osupdate-Channel: a\n", about + "none\n")):
         seed(f"tag-signed-{i}", "\5" + other)
     seed("tag", b"\6" + tag)
+    seed("threshold", "\7" + about[48:] + same + "\0" + about[48:] + same)
+    seed("threshold-shared", "\x0f" + about[48:] + same + "\0" + about[48:] + same)
+    seed("threshold-one", "\7" + about[48:] + same + "\0" + about[48:])
     seed("proof-tags", b"\4" + proof + part(b"tag", tag) + part(b"tag", b""))
 
 
@@ -184,6 +187,15 @@ def manifest():
     seed("long-path", head + file("x/" * 2100 + "y"))
     seed("types", small + "\0" + small.replace("d 0755 0 0 0.000000000 - - usr/lib/osupdate", "p 0755 0 0 0.000000000 - - usr/lib/osupdate"))
     seed("attributes", head + file("a") + "= user.a Zg==\n" + own + "\0" + head + file("a") + "= user.b Zg==\n" + own)
+    for i, bad in enumerate((
+            "h 0644 - - - - file b\n", "h - - - - - file b\n= user.a -\n", "h - - - - - later b\n",
+            "l 0644 0 0 0.000000000 - a b\n", "l 0777 0 0 0.000000000 - a\\09 b\n",
+            f"l 0777 0 0 0.000000000 - {'a' * 4096} b\n", "fx 0644 0 0 0.000000000 - - b\n",
+            f"f 0644 0 0 0.000000000 16777217 {DIGEST} b\n+ 16777216 {DIGEST}\n+ 2 {DIGEST}\n",
+            f"f 0644 0 0 0.000000000 16777217 {DIGEST} b\n+ x {DIGEST}\n",
+            f"f 0644 0 0 0.000000000 16777217 {DIGEST} b\n+ 16777216 {DIGEST}x\n",
+            f"f 0644 0 0 0.000000000 16777217 {DIGEST} b\n+ 16777216 {DIGEST}\n")):
+        seed(f"bad-entry-{i}", head + file("a") + bad + own)
     seed("paths-ignored", "a/.g\u206ait\0.\ufeffgit")
     seed("paths", "usr/lib/osupdate/blobs/x\0.git")
     seed("paths-odd", "a/.GIT~1/b\0.gi\u200ctmodules")
@@ -218,6 +230,16 @@ def client():
     seed("log-enough", bytes([4]) + frame_(COMMIT, b"c") * 4 + done)
     seed("manifest", bytes([5]) + frame_(DATA, b"osupdate-manifest") + frame_(DATA, b" 1\n") + done)
     seed("manifest-other", bytes([5]) + frame_(DATA, b"osupdate-manifest 2\n") + done)
+    seed("manifest-longer", bytes([5]) + frame_(DATA, b"osupdate-manifest 1\n\n") + done)
+    seed("manifest-shorter", bytes([5]) + frame_(DATA, b"osupdate") + done)
+    seed("manifest-tip", bytes([5]) + tip)
+    for n in range(7):
+        seed(f"silent-{n}", bytes([128 | n]) + progress)
+    seed("release-odd", bytes([3]) + frame_(COMMIT) + done)
+    seed("release-two", bytes([3]) + frame_(COMMIT, b"c") * 2)
+    seed("log-tip", bytes([4]) + tip)
+    seed("progress-short", bytes([1]) + frame_(PROGRESS, NUMBERS[:-1]))
+    seed("closed", bytes([16]) + tip)
     sizes = (0, 1, 5, 300, 2, 40000)
     content = [frame_(CONTENT, struct.pack("<IQ", i * 3, n)) +
                b"".join(frame_(DATA, b"z" * min(25000, n - at)) for at in range(0, n, 25000))
@@ -243,6 +265,7 @@ def client():
     seed("forecast-none", bytes([7]) + room(6, 1) + done)
     for fault in range(1, 7):
         seed(f"error-{fault}", bytes([16 | fault]) + frame_(ERROR, bytes([fault]) + b"it says no") + tip + done)
+    seed("error-long", bytes([0]) + frame_(ERROR, b"\1" + b"no " * 300))
     seed("error-empty", bytes([0]) + frame_(ERROR))
     seed("error-silent", bytes([8]) + frame_(ERROR, b"\1"))
 
@@ -282,6 +305,10 @@ def request():
     seed("late-option", git + frame_(LIST, b"stable") + git)
     seed("odd", frame_(99) + frame_(FETCH, b"a\0b") + frame_(LOG, b"x") + frame_(MANIFEST, b"short") +
          frame_(WANT, b"short") + frame_(BASE, b"\1") + frame_(RELEASE, b"what:ever") + frame_(BRING, b"no-blank"))
+    seed("option-twice", git + git)
+    seed("log-short", git + frame_(LOG, b"x"))
+    seed("fetch-late", git + frame_(WANTS, tip) + frame_(FETCH, b"stable"))
+    seed("want-many", web + frame_(WANTS, tip) + want(0, 1 << 40, b"x"))
     seed("cut", git + frame_(LIST, b"stable")[:-2])
     seed("huge", struct.pack("<IB", 0x7fffffff, LIST))
 
@@ -373,6 +400,7 @@ def state():
              f"candidate {ref}\ndenied {ref} it hung\\012for ever\ndenied {ref} \n"
              "error 1793786400 fetch no \\033[31mroute\nfuture key\n")
     seed("lines", "\2" + lines)
+    seed("signed", "\2" + lines + f"floor-signed-by 18446744073709551615 SHA256:a\nvalid-until 5\nsigned-by {DIGEST} SHA256:b\n")
     seed("idle", "\2osupdate-state 1\nphase idle\nboot-id x\narm-calls 0\nfloor 0\nfloor-time 0\n")
     seed("full", "\2" + lines + f"denied {ref} {'r' * 190}\n" * 30)
     seed("fuller", "\2" + lines + f"denied {ref} {'r' * 190}\n" * 30 + "x " + "u" * 15000 + "\n")
@@ -423,6 +451,16 @@ def http():
     seed("body-other", b"\x84\0\x64" + part(0, 300, 5000) + b"\0\0" + part(300, 700, 5001) + b"\0\0" + part(300, 700, 5000))
     seed("body-no-ranges", b"\x84\x05\x1e" + ok + b"Content-Length: 300\r\n\r\n" + body)
     seed("body-open", b"\x04\x07\0" + part(7, 3000, 3007))
+    www = os.path.join(os.path.dirname(os.path.abspath(directory)), "state/www")
+    for name in "release/full", "channel/stable", "info/refs":
+        os.makedirs(os.path.join(www, os.path.dirname(name)), exist_ok=True)
+        with open(os.path.join(www, name), "wb") as f:
+            f.write(body * 20)
+    for first in range(5):
+        seed("local-%d" % first, bytes([0x20 | first]) + b"\7\x64" + part(0, 300, 5000))
+        seed("options-%d" % first, bytes([0x18 | first]) + b"\0\x64" + part(0, 300, 5000))
+    seed("local-beyond", b"\xa4\xff\xff" + part(255, 300, 6000))
+    seed("body-silent", b"\x04\0\x64HTTP/1.1 206 X\r\nContent-Range: bytes 0-9/x\r\n\r\n")
     seed("body-nowhere", b"\x04\x07\0HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")
     seed("body-absent", b"\x84\x07\0HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n\0\0" + part(7, 3000, 3007))
 
@@ -500,6 +538,8 @@ def grub():
     seed("bad-order", head + "ORDER=A 1x\n")
     seed("long", head + "ORDER=" + " ".join(c * 31 for c in "ABCDEFGH") + "\n")
     seed("full", ours + "x=" + "y" * 930)
+    seed("none", "\0quiet")
+    seed("larger", ours + "x=" + "y" * 1000)
     seed("exchanged", ours + "A_ARGS=a\nB_ARGS=b\n\0quiet \\ x")
     seed("too-much", ours + "x=" + "y" * 500 + "\n\0" + "z" * 600)
 
@@ -512,6 +552,7 @@ def uboot():
     seed("arguments-odd", "\0" + ours + "\0x=$y")
     seed("arguments-long", "\0" + ours + "\0" + "x" * 1000)
     seed("none", "\0bootdelay=2\n")
+    seed("no-configuration", "\3" + ours)
     seed("twice", "\0" + ours + "BOOT_ORDER=A\n")
     seed("odd", "\0BOOT_ORDER=\nBOOT_A_OK=12\nBOOT_B_LEFT=x")
     seed("bad-order", "\0BOOT_ORDER=A b-c\n")
@@ -548,6 +589,7 @@ def efi():
          option(6, "N" * 40) + option(7, "B"))
     seed("twice", variable(0, number(0, 0, 1, 3, 0)) + a + option(5, "A") + option(6, "B"))
     seed("full", variable(0, number(*range(120))) + a + b)
+    seed("no-disk", variable(0x80, number(26)) + debian)
 
 
 def gpt():
@@ -572,6 +614,7 @@ def gpt():
     for how in (0, 1, 2, 3, 0x23, 0x2b, 0x33, 0x3b):
         seed(f"right-{how}", bytes([how]) + raw)
     seed("blank", b"\3" + bytes(8192))
+    seed("no-disk", b"\x43" + raw)
     seed("no-names", b"\3" + disk(good[:1]))
     seed("twice", b"\3" + disk(good + [entry(b"R", "root-a", 0, 4)]))
     seed("other", b"\3" + disk(good + [entry(b"R", "data", 1 << 48, 4)]))
