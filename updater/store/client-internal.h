@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What client.c and client-contents.c share: one conversation with a store process. */
+/* What client.c, client-answer.c and client-contents.c share: one conversation with a
+ * store process. */
 #ifndef STORE_CLIENT_INTERNAL_H
 #define STORE_CLIENT_INTERNAL_H
 
@@ -7,6 +8,8 @@
 #include "store/frame.h"
 #include "store/pace.h"
 #include "store/process.h"
+
+#define CLOSE_GRACE_MS 500
 
 struct store {
 	struct process process; /* pid 0: ended, nothing can be asked any more */
@@ -29,6 +32,9 @@ struct store {
 	void *wake_ctx;
 	const struct contents *receiver; /* of the contents that are streamed, or NULL */
 };
+
+/* Send what the socket takes without waiting. */
+void client_flush(struct store *s);
 
 /* Queue a request and send what the socket takes. */
 int client_ask(struct store *s, enum frame_type type, struct bytes a, struct bytes b,
