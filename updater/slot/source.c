@@ -38,7 +38,8 @@ struct sources {
 	struct from from[FROM_COUNT];
 	struct spool table; /* struct item: open addressing, a power of two, half full */
 	size_t size;
-	bool all; /* what is found goes into the table, wanted or not */
+	bool all;  /* what is found goes into the table, wanted or not */
+	bool more; /* the target was not searched yet: it is seldom needed */
 };
 
 static uint64_t key_of(const struct digest *d)
@@ -246,7 +247,7 @@ struct sources *sources_open_all(const struct install *in, int target)
 		    count_contents(s->from[FROM_BOOTED].map) +
 			    count_contents(s->from[FROM_TARGET].map))) {
 		search(s, FROM_BOOTED);
-		search(s, FROM_TARGET);
+		s->more = true;
 	}
 	return s;
 }
@@ -264,13 +265,26 @@ void sources_close(struct sources *s)
 	free(s);
 }
 
+/* Where the table says they are, or NULL. */
+static const struct item *look_up(struct sources *s, const struct digest *digest)
+{
+	const struct item *item = s->size ? item_of(s, key_of(digest)) : NULL;
+
+	if (item && item->entry == 0 && s->more) {
+		s->more = false;
+		search(s, FROM_TARGET);
+		item = item_of(s, key_of(digest));
+	}
+	return item && item->entry != 0 ? item : NULL;
+}
+
 int sources_find(
 	struct sources *s, const struct digest *digest, int *ret_fd, uint64_t *ret_offset)
 {
-	const struct item *item = s->size ? item_of(s, key_of(digest)) : NULL;
+	const struct item *item = look_up(s, digest);
 	struct entry entry;
 
-	if (!item || !item->used || item->entry == 0 ||
+	if (!item ||
 		manifest_at(s->from[item->from].reader, item->entry, &entry, NULL) < 0)
 		return 0;
 	if (beneath_open(s->from[item->from].root, entry.path,

@@ -51,7 +51,8 @@ int reply_indexed(const git_indexer_progress *stats, void *payload)
 
 int announce(struct session *ss, struct error *e)
 {
-	ss->done[0] = 1;
+	if (ss->done[0] == 0)
+		ss->done[0] = 1;
 	ss->told_ms = 0;
 	return reply_progress(ss, e);
 }

@@ -229,7 +229,9 @@ int streams_keep(struct streams *s, const struct oid *id, struct error *e)
 
 	if (kept_has(id) && !s->ss->options.ahead)
 		return 0;
-	r = s->ss->options.ahead ? streams_ahead(s, id, e) : 0;
+	r = kept_has(id) ? 0 : announce(s->ss, e);
+	if (r == 0 && s->ss->options.ahead)
+		r = streams_ahead(s, id, e);
 	if (r < 0 || kept_has(id))
 		return r;
 	r = streams_open_main(s, id, e);
