@@ -150,12 +150,14 @@ def run():
 def tear():
     """One byte of what has come (updater/store/server/partial.h) is another."""
     global torn
+    if not os.path.exists(os.environ["PARTIAL"]):
+        return  # all has come
     with open(os.environ["PARTIAL"], "r+b") as f:
         f.seek(128 + 8)
         have = int.from_bytes(f.read(8), "little")
         if have == 0:
             return
-        at = 128 + 16 + chance.randrange(have)
+        at = 128 + 20 + chance.randrange(have)
         f.seek(at)
         byte = f.read(1)[0]
         f.seek(at)

@@ -45,16 +45,14 @@ static int open_partial(struct stream_file *s, struct error *e)
 
 static int go_to(struct stream_file *s, uint64_t at, uint64_t end, struct error *e);
 
-/* The `stored` bytes at `offset`, until the next call; *ret_resumed: of an earlier
- * process, some of them. */
+/* The `stored` bytes at `offset`, until the next call. */
 static int read_stored(struct stream_file *s, uint64_t offset, size_t stored,
-	uint64_t more, struct bytes *ret, bool *ret_resumed, struct error *e)
+	uint64_t more, struct bytes *ret, struct error *e)
 {
 	unsigned char *data = partial_data(&s->partial);
 	size_t have = partial_begin(&s->partial, s->path, offset, stored);
 	int r = 0;
 
-	*ret_resumed = have > 0;
 	if (have < stored)
 		r = go_to(s, offset + have, more, e);
 	while (r == 0 && have < stored) {
@@ -62,7 +60,8 @@ static int read_stored(struct stream_file *s, uint64_t offset, size_t stored,
 
 		r = body_some(s->body, data + have, stored - have, &n, e);
 		have += n;
-		partial_came(&s->partial, have);
+		if (r == 0)
+			partial_came(&s->partial, n);
 	}
 	*ret = (struct bytes){ data, stored };
 	return r;
@@ -199,7 +198,6 @@ static int write_slice(struct stream_file *s, const struct stream_slice *slice,
 	autofree unsigned char *out = xmalloc(slice->length);
 	struct bytes prefix = { 0 };
 	struct bytes stored;
-	bool resumed;
 	int r;
 
 	if (slice->base_length > 0) {
@@ -209,10 +207,11 @@ static int write_slice(struct stream_file *s, const struct stream_slice *slice,
 		prefix = (struct bytes){ source.data + slice->base_offset,
 			slice->base_length };
 	}
-	partial_forget(&s->partial); /* nothing here could check what was left */
-	r = read_stored(s, slice->offset, slice->stored, end, &stored, &resumed, e);
+	r = read_stored(s, slice->offset, slice->stored, end, &stored, e);
 	if (r == 0)
 		r = inflate(s, stored, prefix, out, slice->length, e);
+	if (r == E_INPUT)
+		partial_forget(&s->partial);
 	return r < 0 ? r : io_write_full(fd, out, slice->length, e);
 }
 
@@ -228,39 +227,17 @@ int stream_file_manifest(struct stream_file *s, int source, int fd, struct error
 	return r;
 }
 
-/* Are these the contents that the index names? */
-static bool is_frame(const struct stream_file *s, const struct stream_frame *f,
-	const unsigned char *data)
-{
-	for (uint32_t i = 0; i < f->n_contents; i++) {
-		struct stream_content c = stream_frame_content(&s->index, f, i);
-		struct digest found = digest_of((struct bytes){ data, c.size });
-
-		if (!digest_equal(&found, &c.digest))
-			return false;
-		data += c.size;
-	}
-	return true;
-}
-
 int stream_file_frame(struct stream_file *s, const struct stream_frame *f, uint64_t more,
 	const struct stream_base *base, unsigned char *out, struct error *e)
 {
 	struct bytes prefix = { 0 };
 	struct bytes stored;
-	bool resumed;
-	int r = read_stored(s, f->offset, f->stored, more, &stored, &resumed, e);
+	int r = read_stored(s, f->offset, f->stored, more, &stored, e);
 
 	if (r == 0 && f->n_bases > 0)
 		r = base->get(base->ctx, f, &prefix, e);
 	if (r == 0)
 		r = inflate(s, stored, prefix, out, f->length, e);
-	if (resumed && (r == E_INPUT || (r == 0 && !is_frame(s, f, out)))) {
-		partial_forget(&s->partial);
-		r = read_stored(s, f->offset, f->stored, more, &stored, &resumed, e);
-		if (r == 0)
-			r = inflate(s, stored, prefix, out, f->length, e);
-	}
 	if (r == E_INPUT)
 		partial_forget(&s->partial);
 	return r;

@@ -201,6 +201,8 @@ int streams_send(struct streams *s, const git_oid *commit, struct error *e)
 	}
 	if (r == 0)
 		r = send_missing(s, e);
+	if (r == 0)
+		partial_remove();
 	forget(s);
 	return r;
 }
