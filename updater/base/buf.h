@@ -67,7 +67,7 @@ static inline struct bytes bytes_of(const char *s)
 #define ARRAY_GROW(arr, n, cap)                                                          \
 	do {                                                                             \
 		if ((n) == (cap)) {                                                      \
-			(cap) = (cap) ? (cap)*2 : 16;                                    \
+			(cap) = (cap) ? (cap) * 2 : 16;                                  \
 			(arr) = xreallocarray((arr), (cap), sizeof(*(arr)));             \
 		}                                                                        \
 	} while (0)

@@ -9,7 +9,7 @@
 #include "store/pace.h"
 #include "store/process.h"
 
-#define CLOSE_GRACE_MS 500
+#define CLOSE_GRACE_MS 500 /* for its last words, before it is killed */
 
 struct store {
 	struct process process; /* pid 0: ended, nothing can be asked any more */
