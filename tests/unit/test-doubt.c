@@ -19,24 +19,64 @@ static void leave(void)
 
 TestSuite(doubt, .init = enter, .fini = leave);
 
+static bool is_about(const char *what)
+{
+	const char *about = doubt_about(dir);
+
+	return about && what ? strcmp(about, what) == 0 : about == what;
+}
+
 Test(doubt, is_told_once_for_each_release)
 {
 	const struct digest one = { .b = { 1 } };
 	const struct digest other = { .b = { 2 } };
 
-	cr_assert(!doubt_is_new(dir));
+	cr_assert(is_about(NULL));
 	doubt_told(dir);
-	cr_assert(!doubt_is_new(dir));
+	cr_assert(is_about(NULL));
 	doubt_note(dir, &one);
-	cr_assert(doubt_is_new(dir));
+	cr_assert(is_about("all"));
 	doubt_note(dir, &one);
-	cr_assert(doubt_is_new(dir));
+	cr_assert(is_about("all"));
 	doubt_told(dir);
-	cr_assert(!doubt_is_new(dir));
+	cr_assert(is_about(NULL));
 	doubt_note(dir, &one);
-	cr_assert(!doubt_is_new(dir));
+	cr_assert(is_about("streams"), "what streams left goes each time");
+	doubt_told(dir);
+	cr_assert(is_about(NULL));
 	doubt_note(dir, &other);
-	cr_assert(doubt_is_new(dir));
+	cr_assert(is_about("all"));
+}
+
+Test(doubt, of_signatures_is_about_streams)
+{
+	const struct digest one = { .b = { 1 } };
+
+	doubt_note(dir, NULL);
+	cr_assert(is_about("streams"));
+	doubt_note(dir, &one);
+	cr_assert(is_about("all"));
+	doubt_note(dir, NULL);
+	cr_assert(is_about("all"));
+	doubt_told(dir);
+	doubt_note(dir, NULL);
+	cr_assert(is_about("streams"));
+	doubt_told(dir);
+	doubt_note(dir, &one);
+	cr_assert(is_about("streams"), "the release was known before");
+}
+
+Test(doubt, is_of_errors_that_say_so)
+{
+	const struct digest one = { .b = { 1 } };
+	struct error e;
+	int r = err_set(&e, E_REMOTE, "the network");
+
+	cr_assert_eq(doubt_error(dir, &one, r, &e), E_REMOTE);
+	cr_assert(is_about(NULL));
+	r = err_unsigned(&e, err_set(&e, E_REMOTE, "other contents"));
+	cr_assert_eq(doubt_error(dir, &one, r, &e), E_REMOTE);
+	cr_assert(is_about("all"));
 }
 
 Test(doubt, ends_when_what_comes_is_right)
@@ -48,23 +88,24 @@ Test(doubt, ends_when_what_comes_is_right)
 	doubt_clear(dir);
 	doubt_clear(dir);
 	doubt_note(dir, &one);
-	cr_assert(doubt_is_new(dir));
+	cr_assert(is_about("all"));
 }
 
 Test(doubt, takes_no_nonsense_for_a_note)
 {
 	static const char *const texts[] = {
-		"", "new\n",
+		"", "all\n",
 		"0100000000000000000000000000000000000000000000000000000000000000",
 		"0100000000000000000000000000000000000000000000000000000000000000 odd\n",
-		"01000000000000000000000000000000000000000000000000000000000000zz new\n"
+		"0100000000000000000000000000000000000000000000000000000000000000 all",
+		"01000000000000000000000000000000000000000000000000000000000000zz all\n"
 	};
 	const struct digest one = { .b = { 1 } };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		scratch_put("doubt", bytes_of(texts[i]));
-		cr_expect(!doubt_is_new(dir), "%s", texts[i]);
+		cr_expect(is_about(NULL), "%s", texts[i]);
 		doubt_note(dir, &one);
-		cr_expect(doubt_is_new(dir), "%s", texts[i]);
+		cr_expect(is_about("all"), "%s", texts[i]);
 	}
 }

@@ -255,9 +255,8 @@ static int refuse_rolled_back(
 /* What is not as it was signed came from the store, or lies there. */
 static int doubt(const struct job *job, int r, const struct error *e)
 {
-	if (r == E_REMOTE && e && e->sys == ERR_UNSIGNED)
-		doubt_note(job->d->state_dirfd, &release_info(job->release)->identity);
-	return r;
+	return doubt_error(
+		job->d->state_dirfd, &release_info(job->release)->identity, r, e);
 }
 
 static int write_slot(struct job *job, struct deploy_result *ret, struct error *e)

@@ -251,7 +251,7 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 		.progress = &d->store_progress,
 	};
 	const char *unconfined;
-	bool doubted;
+	const char *doubt;
 	size_t n = 0;
 	int r;
 
@@ -259,7 +259,7 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 		*ret = d->store;
 		return 0;
 	}
-	doubted = d->lock_fd >= 0 && doubt_is_new(d->state_dirfd);
+	doubt = d->lock_fd >= 0 ? doubt_about(d->state_dirfd) : NULL;
 	unconfined = kernel_unconfined();
 	d->store_progress = (struct progress){
 		.report = on_store_event,
@@ -271,8 +271,7 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 	add_option("username", d->config.username, options, &n);
 	add_option("proxy", d->config.proxy, options, &n);
 	add_keep(d, options, &n);
-	if (doubted)
-		add_option("doubt", "yes", options, &n);
+	add_option("doubt", doubt, options, &n);
 	r = add_secret("password", d->config.password_file, options, &n, e);
 	if (r == 0)
 		r = add_secret("ssh-key", d->config.ssh_key, options, &n, e);
@@ -282,7 +281,7 @@ int device_store(struct device *d, struct store **ret, struct error *e)
 		r = add_http_options(d, options, &n, e);
 	if (r == 0)
 		r = store_open(&o, &d->store, e);
-	if (r == 0 && doubted)
+	if (r == 0 && doubt)
 		doubt_told(d->state_dirfd); /* all options were answered */
 	if (r == 0 && unconfined)
 		progress_note(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One line, "<identity> new|told": see doubt.h. */
+/* One line, "<identity> all|streams|told": see doubt.h. */
 #include "update/doubt.h"
 
 #include <string.h>
@@ -11,58 +11,71 @@
 #define DOUBT_NAME "doubt"
 #define DOUBT_MAX  128 /* bytes */
 
-static bool load(int state_dirfd, struct digest *ret, bool *ret_new)
+/* The last word of the line, or NULL. */
+static const char *load(int state_dirfd, struct digest *ret)
 {
+	static const char *const words[] = { "all", "streams", "told" };
 	autobuf text = { 0 };
-	struct bytes rest;
 
-	if (io_read_file_at(state_dirfd, DOUBT_NAME, DOUBT_MAX, &text, NULL) < 0)
-		return false;
-	rest = buf_bytes(&text);
-	if (rest.size < 2 * DIGEST_SIZE ||
-		!digest_parse((const char *)rest.data, 2 * DIGEST_SIZE, ret))
-		return false;
-	rest.data += 2 * DIGEST_SIZE;
-	rest.size -= 2 * DIGEST_SIZE;
-	*ret_new = text_take(&rest, " new\n");
-	return *ret_new || text_take(&rest, " told\n");
+	if (io_read_file_at(state_dirfd, DOUBT_NAME, DOUBT_MAX, &text, NULL) < 0 ||
+		text.size < 2 * DIGEST_SIZE ||
+		!digest_parse(text.data, 2 * DIGEST_SIZE, ret))
+		return NULL;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		autofree char *end = xasprintf(" %s\n", words[i]);
+
+		if (strcmp(text.data + 2 * DIGEST_SIZE, end) == 0)
+			return words[i];
+	}
+	return NULL;
 }
 
-static void save(int state_dirfd, const struct digest *identity, bool new)
+static void save(int state_dirfd, const struct digest *identity, const char *word)
 {
 	char hex[DIGEST_HEX_MAX];
 	autofree char *text = NULL;
 
 	digest_hex(identity, hex);
-	text = xasprintf("%s %s\n", hex, new ? "new" : "told");
+	text = xasprintf("%s %s\n", hex, word);
 	/* Without it things are as bad as they are. */
 	(void)io_replace_at(state_dirfd, DOUBT_NAME, bytes_of(text), 0600, NULL);
 }
 
 void doubt_note(int state_dirfd, const struct digest *identity)
 {
-	struct digest known;
-	bool new;
+	struct digest known = { 0 };
+	const char *word = load(state_dirfd, &known);
 
-	if (!load(state_dirfd, &known, &new) || !digest_equal(&known, identity))
-		save(state_dirfd, identity, true);
+	if (word && strcmp(word, "all") == 0)
+		return;
+	if (identity && (!word || !digest_equal(&known, identity)))
+		save(state_dirfd, identity, "all");
+	else
+		save(state_dirfd, &known, "streams");
 }
 
-bool doubt_is_new(int state_dirfd)
+int doubt_error(
+	int state_dirfd, const struct digest *identity, int r, const struct error *e)
+{
+	if (r == E_REMOTE && e && e->sys == ERR_UNSIGNED)
+		doubt_note(state_dirfd, identity);
+	return r;
+}
+
+const char *doubt_about(int state_dirfd)
 {
 	struct digest known;
-	bool new;
+	const char *word = load(state_dirfd, &known);
 
-	return load(state_dirfd, &known, &new) && new;
+	return word && strcmp(word, "told") != 0 ? word : NULL;
 }
 
 void doubt_told(int state_dirfd)
 {
 	struct digest known;
-	bool new;
 
-	if (load(state_dirfd, &known, &new) && new)
-		save(state_dirfd, &known, false);
+	if (load(state_dirfd, &known))
+		save(state_dirfd, &known, "told");
 }
 
 void doubt_clear(int state_dirfd)

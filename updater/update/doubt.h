@@ -4,7 +4,8 @@
  * in the store's directory is wrong (a bad disk, a store process that somebody owned,
  * SHA-1 broken), and would be for ever.  So the next store process is told to begin from
  * nothing, but once for each release: if it was the server, that costs no second
- * download. <state>/doubt, doc/formats.md#doubt.
+ * download.  What streams left of releases that no slot holds is little, and a server's
+ * word: that goes each time.  <state>/doubt, doc/formats.md#doubt.
  */
 #ifndef UPDATE_DOUBT_H
 #define UPDATE_DOUBT_H
@@ -12,14 +13,20 @@
 #include <stdbool.h>
 
 #include "base/digest.h"
+#include "base/error.h"
 
-/* What was to be `identity`, a release, was not.  Cannot fail: without a note the next
- * update ends as this one did. */
+/*
+ * What was to be `identity`, a release, was not; NULL: it was no release that counts.
+ * Cannot fail: without a note the next update ends as this one did.
+ */
 void doubt_note(int state_dirfd, const struct digest *identity);
+/* The same, if that is what error `r` of `e` says (ERR_UNSIGNED).  Returns `r`. */
+int doubt_error(
+	int state_dirfd, const struct digest *identity, int r, const struct error *e);
 
-/* Is there a note that no store process has been told of? */
-bool doubt_is_new(int state_dirfd);
-/* One has been. */
+/* What the next store process is to begin without: "all", "streams" or NULL, nothing. */
+const char *doubt_about(int state_dirfd);
+/* It has been told. */
 void doubt_told(int state_dirfd);
 
 /* What the store gives is right. */

@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "manifest/manifest.h"
+#include "update/doubt.h"
 #include "update/policy.h"
 
 #define SELECTOR_MAX (RELEASE_VERSION_MAX + 32)
@@ -17,6 +18,18 @@ static int report_verify(struct device *d, uint64_t done, struct error *e)
 	const struct progress_event event = { "verify", "files", done, 1 };
 
 	return progress_report(d->progress, &event, e);
+}
+
+static int verify(struct device *d, const struct raw_release *raw, struct release **ret,
+	struct error *e)
+{
+	int r = release_verify(
+		buf_bytes(&raw->commit), raw->tags, raw->n_tags, d->signers, ret, e);
+
+	/* By another server's word it may be another one, or with more signatures. */
+	if (r < 0 && d->lock_fd >= 0 && d->config.stream)
+		doubt_note(d->state_dirfd, NULL);
+	return r;
 }
 
 /* Ask the store for one release and believe its signature only. */
@@ -32,8 +45,7 @@ static int get(
 	if (r == 0)
 		r = report_verify(d, 0, e);
 	if (r == 0)
-		r = release_verify(
-			buf_bytes(&raw.commit), raw.tags, raw.n_tags, d->signers, ret, e);
+		r = verify(d, &raw, ret, e);
 	return r < 0 ? r : report_verify(d, 1, e);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 
 #include "base/io.h"
+#include "update/doubt.h"
 #include "update/offer.h"
 
 /* --- what it should be ------------------------------------------------------------ */
@@ -116,8 +117,11 @@ int repair_slot(struct device *d, int slot, const struct release *rel,
 		r = device_store(d, &in.store, e);
 	if (r == 0)
 		r = install_run(&in, ret, e);
-	if (r < 0)
+	if (r < 0) {
+		(void)doubt_error(
+			d->state_dirfd, &release_info(rel)->identity, r, e); /* is r */
 		return err_prefix(e, r, "slot %s: repair", name);
+	}
 	state_set_release(&ref, rel);
 	device_history(d, "repaired", slot, &ref, NULL);
 	return 0;

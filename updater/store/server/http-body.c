@@ -34,6 +34,7 @@ struct body {
 	struct curl_slist *headers;
 	char range[48];
 	bool checked; /* the answer's head fits */
+	bool differs; /* it is another file's */
 	bool paused;
 	bool ended;
 	CURLcode result;
@@ -103,6 +104,11 @@ uint64_t body_total(const struct body *b)
 	return b->total;
 }
 
+void body_expect(struct body *b, uint64_t total)
+{
+	b->total = total;
+}
+
 static size_t on_body_header(char *data, size_t size, size_t n, void *ctx)
 {
 	struct body *b = ctx;
@@ -138,8 +144,10 @@ static bool fits(struct body *b)
 	long status = 0;
 
 	(void)curl.easy_getinfo(b->easy, CURLINFO_RESPONSE_CODE, &status);
+	b->differs = status == 206 && b->offered_total != 0 && b->total != 0 &&
+		     b->total != b->offered_total;
 	if (status != 206 || b->offered_start != next || b->offered_total == 0 ||
-		(b->total != 0 && b->total != b->offered_total)) {
+		b->differs) {
 		(void)snprintf(b->why, sizeof(b->why),
 			status == 206 ? "another file than before"
 				      : "the server does not serve ranges");
@@ -197,6 +205,7 @@ static int connect_body(struct body *b, struct error *e)
 	(void)curl.easy_setopt(b->easy, CURLOPT_HEADERFUNCTION, on_body_header);
 	(void)curl.easy_setopt(b->easy, CURLOPT_HEADERDATA, b);
 	b->checked = false;
+	b->differs = false;
 	b->paused = false;
 	b->ended = false;
 	b->offered_total = 0;
@@ -249,7 +258,7 @@ static int carry_on(struct body *b, bool absent, struct error *e)
 /* The connection has ended before its time. */
 static int broken(struct body *b, struct error *e)
 {
-	bool absent = http_is_absent(b->easy, b->result);
+	bool absent = http_is_absent(b->easy, b->result) || b->differs;
 
 	(void)err_set(e, absent ? E_NOTFOUND : E_REMOTE, "%s/%s: %s",
 		http_shown(b->h, b->place), b->path,

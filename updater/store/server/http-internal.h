@@ -36,7 +36,7 @@ bool http_is_stalled(int64_t since_ms);
 /* The result of `easy`, once it has ended. */
 bool http_take_result(CURLM *multi, CURL *easy, CURLcode *ret);
 const char *http_reason(CURLcode code, const char *why);
-/* Does the place say that it has no such file? */
+/* Does the place say that it has no such file, or not so much of it? */
 bool http_is_absent(CURL *easy, CURLcode code);
 
 #endif

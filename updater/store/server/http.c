@@ -250,7 +250,8 @@ bool http_is_absent(CURL *easy, CURLcode code)
 	long status = 0;
 
 	(void)curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	return status == 404 || status == 410 || code == CURLE_FILE_COULDNT_READ_FILE;
+	return status == 404 || status == 410 || status == 416 ||
+	       code == CURLE_FILE_COULDNT_READ_FILE;
 }
 
 /* --- small files ------------------------------------------------------------------ */

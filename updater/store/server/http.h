@@ -46,6 +46,8 @@ uint64_t body_end(const struct body *b);
 
 /* Size of the whole file, 0 while it is not known (before the first read). */
 uint64_t body_total(const struct body *b);
+/* It is known before: a file of another size is another file, and as good as absent. */
+void body_expect(struct body *b, uint64_t total);
 
 /*
  * Exactly `n` bytes.  Broken connections are made again, at any place that has the file

@@ -309,6 +309,25 @@ static void sweep(const char *dir, const struct oid *keep, size_t n)
 	}
 }
 
+void kept_forget_streams(const struct oid *id)
+{
+	char path[sizeof(KEPT_AHEAD_DIR "/release/") + OID_HEX_MAX];
+	char hex[OID_HEX_MAX];
+	struct error ignored; /* what stays is forgotten the next time */
+	struct dirent *entry;
+	autodir d = NULL;
+
+	oid_hex(id, hex);
+	(void)snprintf(path, sizeof(path), "%s/release/%s", KEPT_AHEAD_DIR, hex);
+	(void)remove_tree(path, &ignored);
+	(void)snprintf(path, sizeof(path), "%s/%s", RELEASE_DIR, hex);
+	d = opendir(path);
+	while (d && (entry = readdir(d)))
+		if (strcmp(entry->d_name, "full") == 0 ||
+			strncmp(entry->d_name, "from-", 5) == 0)
+			(void)unlinkat(dirfd(d), entry->d_name, 0); /* as above */
+}
+
 bool kept_ahead(const struct oid *id)
 {
 	char path[sizeof(KEPT_AHEAD_DIR "/release//index") + OID_HEX_MAX];
@@ -323,13 +342,15 @@ bool kept_ahead(const struct oid *id)
 void kept_sweep(const struct oid *wanted, const struct oid *held, size_t n_held)
 {
 	struct oid keep[KEPT_MAX];
-	bool is_held = false;
+	bool later = wanted != NULL;
+	size_t n = 0;
 
-	keep[0] = *wanted;
-	for (size_t i = 0; i < n_held && i + 1 < KEPT_MAX; i++) {
-		keep[i + 1] = held[i];
-		is_held |= oid_equal(&held[i], wanted);
+	if (wanted)
+		keep[n++] = *wanted;
+	for (size_t i = 0; i < n_held && n < KEPT_MAX; i++) {
+		keep[n++] = held[i];
+		later = later && !oid_equal(&held[i], wanted);
 	}
-	sweep(RELEASE_DIR, keep, n_held + 1 < KEPT_MAX ? n_held + 1 : KEPT_MAX);
-	sweep(KEPT_AHEAD_DIR "/release", wanted, is_held ? 0 : 1);
+	sweep(RELEASE_DIR, keep, n);
+	sweep(KEPT_AHEAD_DIR "/release", wanted, later ? 1 : 0);
 }

@@ -49,10 +49,16 @@ int kept_save_beginning(const struct oid *id, const struct oid *source,
 int kept_find(const struct oid *id, const char *key, const char *value,
 	struct buf *ret_commit, struct buf *ret_tags, struct error *e);
 
+/* Forget what was kept of streams to it, but not its commits and manifest. */
+void kept_forget_streams(const struct oid *id);
+
 /* Was the stream to `id` downloaded ahead? */
 bool kept_ahead(const struct oid *id);
 
-/* Forget all releases but those, and downloads of all that slots do not hold already. */
+/*
+ * Forget all releases but those, and downloads of all that slots do not hold already.
+ * `wanted` NULL: all but what is held.
+ */
 #define KEPT_MAX 8
 void kept_sweep(const struct oid *wanted, const struct oid *held, size_t n_held);
 

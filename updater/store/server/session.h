@@ -25,8 +25,7 @@ struct options {
 	char *ssh_key;
 	char *known_hosts;
 	char *keep;  /* commit ids of releases that stay in a git store, by spaces */
-	char *doubt; /* given: what is here was not what was signed, so begin from nothing
-		      */
+	char *doubt; /* about what is here, which was not signed: "all" or "streams" */
 	/* for release streams: */
 	char *stream;	  /* places, separated by spaces */
 	char *have;	  /* commit ids of what slots hold, separated by spaces */

@@ -83,8 +83,27 @@ static int inflate_part(struct stream_file *s, struct bytes raw, size_t *at,
 	return r;
 }
 
+/* Does the head begin with the target, and is it whole? */
+static int check_head(const struct stream_file *s, struct error *e)
+{
+	enum stream_item kind;
+	struct bytes raw;
+	size_t at = 0;
+	int r = stream_head_next(buf_bytes(&s->head), &at, &kind, &raw, e);
+
+	if (r > 0) {
+		struct oid first = oid_of("commit", raw);
+
+		if (!oid_equal(&first, &s->prologue.target))
+			return err_set(e, E_INPUT, "a head of another release");
+	}
+	while (r > 0)
+		r = stream_head_next(buf_bytes(&s->head), &at, &kind, &raw, e);
+	return r;
+}
+
 static int parse_beginning(struct stream_file *s, struct bytes raw,
-	const struct oid *target, struct error *e)
+	const struct oid *target, const struct oid *source, struct error *e)
 {
 	const struct stream_prologue *p = &s->prologue;
 	autobuf index = { 0 };
@@ -93,7 +112,12 @@ static int parse_beginning(struct stream_file *s, struct bytes raw,
 
 	if (!oid_equal(&p->target, target))
 		return err_set(e, E_INPUT, "a stream to another release");
+	if (stream_has_source(p) != (source != NULL) ||
+		(source && !oid_equal(&p->source, source)))
+		return err_set(e, E_INPUT, "a stream from another release");
 	r = inflate_part(s, raw, &at, p->head_stored, p->head_length, &s->head, e);
+	if (r == 0)
+		r = check_head(s, e);
 	if (r == 0)
 		r = inflate_part(
 			s, raw, &at, p->index_stored, p->index_length, &index, e);
@@ -121,6 +145,7 @@ static int read_beginning(
 		body_close(s->body);
 		s->body = body_open(
 			s->http, s->path, STREAM_PROLOGUE, STREAM_PROLOGUE + more);
+		body_expect(s->body, stream_size(&s->prologue));
 	}
 	raw->size = STREAM_PROLOGUE;
 	buf_reserve(raw, more);
@@ -130,7 +155,8 @@ static int read_beginning(
 }
 
 int stream_file_open(struct http *h, const char *path, const struct oid *target,
-	uint64_t end, struct buf *beginning, struct stream_file *ret, struct error *e)
+	const struct oid *source, uint64_t end, struct buf *beginning,
+	struct stream_file *ret, struct error *e)
 {
 	struct stream_file s = { .http = h, .path = xstrdup(path) };
 	int r = 0;
@@ -146,7 +172,7 @@ int stream_file_open(struct http *h, const char *path, const struct oid *target,
 			(unsigned char *)beginning->data, &s.prologue, e);
 	}
 	if (r == 0)
-		r = parse_beginning(&s, buf_bytes(beginning), target, e);
+		r = parse_beginning(&s, buf_bytes(beginning), target, source, e);
 	if (r == 0)
 		r = open_partial(&s, e);
 	if (r < 0) {
@@ -189,6 +215,7 @@ static int go_to(struct stream_file *s, uint64_t at, uint64_t end, struct error 
 	}
 	body_close(s->body);
 	s->body = body_open(s->http, s->path, at, end);
+	body_expect(s->body, stream_size(&s->prologue));
 	return 0;
 }
 

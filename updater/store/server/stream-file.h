@@ -19,12 +19,14 @@ struct stream_file {
 };
 
 /*
- * Read the beginning of `path`, a stream to `target`, unless `beginning` holds it from an
- * earlier time; then it does.  `end`: as much as will be read of it without a gap, 0 all
- * of it. Errors: E_NOTFOUND; E_INPUT it is no such stream; E_REMOTE the server.
+ * Read the beginning of `path`, a stream to `target` from `source` (NULL: from nothing),
+ * unless `beginning` holds it from an earlier time; then it does.  `end`: as much as will
+ * be read of it without a gap, 0 all of it.
+ * Errors: E_NOTFOUND; E_INPUT it is no such stream; E_REMOTE the server.
  */
 int stream_file_open(struct http *h, const char *path, const struct oid *target,
-	uint64_t end, struct buf *beginning, struct stream_file *ret, struct error *e);
+	const struct oid *source, uint64_t end, struct buf *beginning,
+	struct stream_file *ret, struct error *e);
 void stream_file_close(struct stream_file *s);
 
 /*

@@ -199,12 +199,14 @@ int streams_send(struct streams *s, const git_oid *commit, struct error *e)
 		if (r == 0)
 			r = send_from(s, &s->full, e);
 	}
-	if (r == 0)
+	if (r == 0 && unanswered(s) > 0) {
+		kept_forget_streams(&id);
 		r = send_missing(s, e);
+	}
 	if (r == 0)
 		partial_remove();
 	forget(s);
-	return r;
+	return streams_distrust(&id, r, e);
 }
 
 /* --- forecast --------------------------------------------------------------------- */

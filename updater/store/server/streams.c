@@ -35,6 +35,8 @@ int streams_open(struct session *ss, struct streams **ret, struct error *e)
 			s->n_have++;
 		have += n + strspn(have + n, " ");
 	}
+	if (ss->options.doubt)
+		kept_sweep(NULL, s->have, s->n_have);
 	r = http_open(
 		ss, ss->options.stream ? ss->options.stream : "", ahead, &s->http, e);
 	if (r < 0) {
@@ -60,6 +62,17 @@ void streams_close(struct streams *s)
 
 /* --- the channel ------------------------------------------------------------------ */
 
+/* Does a slot hold this commit? */
+static bool is_held(const struct streams *s, const struct buf *commit)
+{
+	struct oid id = oid_of("commit", buf_bytes(commit));
+
+	for (size_t i = 0; i < s->n_have; i++)
+		if (oid_equal(&id, &s->have[i]))
+			return true;
+	return false;
+}
+
 static int get_channel(
 	struct streams *s, const char *channel, struct buf *ret, struct error *e)
 {
@@ -68,7 +81,8 @@ static int get_channel(
 	autobuf known = { 0 };
 	int r;
 
-	if (kept_channel(channel, &known, etag, NULL) < 0)
+	/* An etag is a server's word: it counts for what was proven since. */
+	if (kept_channel(channel, &known, etag, NULL) < 0 || !is_held(s, &known))
 		etag[0] = '\0';
 	r = http_get(s->http, path, FRAME_COMMIT_MAX, etag, ret, e);
 	if (r == E_NOTFOUND)
@@ -101,6 +115,13 @@ static int of_server(int r, struct error *e)
 	if (r == E_INPUT && e)
 		e->code = E_REMOTE;
 	return r == E_INPUT ? E_REMOTE : r;
+}
+
+int streams_distrust(const struct oid *id, int r, struct error *e)
+{
+	if (r == E_INPUT || r == E_NOTFOUND)
+		kept_forget_streams(id);
+	return of_server(r, e);
 }
 
 /* --- which stream ----------------------------------------------------------------- */
@@ -164,7 +185,7 @@ static int open_stream(struct streams *s, const struct oid *id, const struct oid
 	int r = streams_lock(s, e);
 
 	if (r == 0)
-		r = stream_file_open(s->http, path, id, end, &beginning, ret, e);
+		r = stream_file_open(s->http, path, id, source, end, &beginning, ret, e);
 	return r < 0 || known ? r
 			      : kept_save_beginning(id, source, buf_bytes(&beginning), e);
 }
@@ -188,9 +209,11 @@ int streams_open_main(struct streams *s, const struct oid *id, struct error *e)
 	if (source && (r == E_INPUT || r == E_NOTFOUND)) {
 		/* Gone, or not what it should be: ranges of the full one do as well. */
 		s->only_full = true;
+		if (r == E_INPUT)
+			kept_forget_streams(id);
 		return streams_open_main(s, id, e);
 	}
-	return of_server(r, e);
+	return streams_distrust(id, r, e);
 }
 
 /* The full stream's index, for what the chosen one does not give. */
@@ -200,7 +223,8 @@ int streams_open_full(struct streams *s, const struct oid *id, struct error *e)
 
 	if (r < 0 || s->full.path)
 		return r;
-	return of_server(open_stream(s, id, NULL, STREAM_PROLOGUE, &s->full, e), e);
+	return streams_distrust(
+		id, open_stream(s, id, NULL, STREAM_PROLOGUE, &s->full, e), e);
 }
 
 /* --- commits and manifest --------------------------------------------------------- */
@@ -210,15 +234,14 @@ static int manifest_of_full(
 	struct streams *s, const struct oid *id, int fd, struct error *e)
 {
 	struct stream_file full = { 0 };
-	int r = of_server(
-		open_stream(s, id, NULL, s->catalog.streams[0].start, &full, e), e);
+	int r = open_stream(s, id, NULL, s->catalog.streams[0].start, &full, e);
 
 	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		r = err_sys(e, "store: manifest");
 	if (r == 0)
 		r = stream_file_manifest(&full, -1, fd, e);
 	stream_file_close(&full);
-	return r;
+	return streams_distrust(id, r, e);
 }
 
 int streams_keep(struct streams *s, const struct oid *id, struct error *e)
