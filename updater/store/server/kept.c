@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/io.h"
 #include "base/text.h"
@@ -17,6 +18,7 @@
 #define RELEASE_DIR   KEPT_DIR "/release"
 #define CHANNEL_DIR   KEPT_DIR "/channel"
 #define NEW_NAME      "manifest.new"
+#define ETAG_MAX_S    86400 /* seconds that an etag counts */
 #define BEGINNING_MAX (STREAM_PROLOGUE + STREAM_HEAD_MAX + STREAM_INDEX_MAX)
 
 static int make_dirs(const char *const *names, struct error *e)
@@ -50,6 +52,18 @@ static int open_dir(const char *path, int *ret, struct error *e)
 	return *ret < 0 ? err_sys(e, "store/%s", path) : 0;
 }
 
+/* Was it written today?  Not if the clock went back since. */
+static bool is_recent(int dir, const char *file)
+{
+	struct stat st;
+	int64_t age;
+
+	if (fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	age = (int64_t)time(NULL) - st.st_mtime;
+	return age >= 0 && age < ETAG_MAX_S;
+}
+
 int kept_channel(const char *name, struct buf *ret_commit, char *etag, struct error *e)
 {
 	autofree char *file = channel_file(name);
@@ -66,8 +80,10 @@ int kept_channel(const char *name, struct buf *ret_commit, char *etag, struct er
 	end = text.data ? memchr(text.data, '\n', text.size) : NULL;
 	if (!end || end - text.data >= HTTP_ETAG_MAX)
 		return err_set(e, E_NOTFOUND, "store/%s/%s: damaged", CHANNEL_DIR, file);
-	memcpy(etag, text.data, (size_t)(end - text.data));
-	etag[end - text.data] = '\0';
+	if (is_recent(dir, file)) {
+		memcpy(etag, text.data, (size_t)(end - text.data));
+		etag[end - text.data] = '\0';
+	}
 	buf_add(ret_commit, end + 1, text.size - (size_t)(end + 1 - text.data));
 	return 0;
 }

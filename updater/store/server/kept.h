@@ -18,7 +18,11 @@
 #define KEPT_DIR       "streams"
 #define KEPT_AHEAD_DIR KEPT_DIR "/ahead"
 
-/* `etag` has HTTP_ETAG_MAX bytes.  Errors: E_NOTFOUND. */
+/*
+ * `etag` has HTTP_ETAG_MAX bytes, and is "" after a day: a server may have given it with
+ * an older commit, and another server would take it for what it has now.
+ * Errors: E_NOTFOUND.
+ */
 int kept_channel(const char *name, struct buf *ret_commit, char *etag, struct error *e);
 int kept_save_channel(
 	const char *name, struct bytes commit, const char *etag, struct error *e);
