@@ -5,6 +5,7 @@ that everybody begins with a cold file system and ends with a durable one."""
 import json
 import os
 import shutil
+import sys
 
 from measure import Disk, run, shell
 
@@ -188,8 +189,9 @@ device = %s
         if case == "install":
             return self.osu("none", "install --slot B", 1)
         if case == "fix":
-            return "%s | python3 %s %s" % (self.osu("A", "update").replace("--progress=none", "--progress=json"),
-                                           os.path.join(HERE, "steps.py"), self.scratch.path("steps"))
+            # This very interpreter: another `python3` may be a script that finds one.
+            return "%s | %s %s %s" % (self.osu("A", "update").replace("--progress=none", "--progress=json"),
+                                      sys.executable, os.path.join(HERE, "steps.py"), self.scratch.path("steps"))
         return self.osu("A", "install --slot B", self.to(case))
 
     def after(self, case):
