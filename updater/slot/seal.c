@@ -121,19 +121,42 @@ static int read_all_back(
 
 /* --- the slot's own files --------------------------------------------------------- */
 
-static int write_own(int dirfd, const char *temp, const char *name, struct bytes contents,
-	const struct entry *entry, struct error *e)
+/* `path` under a name for now, its `number`; rename_own makes it what it is. */
+static int write_own(const struct install *in, struct writer *w, const char *path,
+	unsigned number, struct bytes contents, struct error *e)
 {
+	const struct entry entry = {
+		.type = ENTRY_FILE,
+		.mode = 0644,
+		.mtime.tv_sec = release_info(in->release)->time,
+	};
+	char temp[TEMP_NAME_MAX];
+	const char *name;
 	autofd fd = -1;
-	int r = write_create(dirfd, temp, &fd, e);
+	int dirfd;
+	int r = writer_parent(w, path, &dirfd, &name, e);
 
+	writer_temp(w, number, temp);
+	if (r == 0)
+		r = write_create(dirfd, temp, &fd, e);
 	if (r == 0)
 		r = io_write_full(fd, contents.data, contents.size, e);
 	if (r == 0)
-		r = write_file_meta(fd, entry, e);
+		r = write_file_meta(fd, &entry, e);
+	return r < 0 ? err_prefix(e, r, "%s", path) : 0;
+}
+
+static int rename_own(struct writer *w, const char *path, unsigned number, struct error *e)
+{
+	char temp[TEMP_NAME_MAX];
+	const char *name;
+	int dirfd;
+	int r = writer_parent(w, path, &dirfd, &name, e);
+
+	writer_temp(w, number, temp);
 	if (r == 0)
 		r = write_rename(dirfd, temp, name, e);
-	return r < 0 ? err_prefix(e, r, "%s/%s", PATH_OWN, name) : 0;
+	return r < 0 ? err_prefix(e, r, "%s", path) : 0;
 }
 
 /* Directories' times as the manifest has them, after names in them were changed. */
@@ -153,37 +176,24 @@ static int settle_own(const struct install *in, struct writer *w, struct error *
 	return r < 0 ? r : write_times(dirfd, name, &entry, e);
 }
 
-static int write_proof(const struct install *in, int root, struct error *e)
+/* Both on the disk with all that was made, ... */
+static int write_proof(const struct install *in, struct writer *w, struct error *e)
 {
-	const struct entry entry = {
-		.type = ENTRY_FILE,
-		.mode = 0644,
-		.mtime.tv_sec = release_info(in->release)->time,
-	};
-	char temp[TEMP_NAME_MAX];
 	autobuf proof = { 0 };
-	struct writer w;
-	const char *name;
-	int dirfd;
-	int r;
+	int r = write_own(in, w, PATH_MANIFEST, 0, in->manifest, e);
 
-	writer_init(&w, root);
-	writer_temp(&w, 0, temp);
 	release_print_proof(in->release, &proof);
-	r = writer_parent(&w, PATH_MANIFEST, &dirfd, &name, e);
+	return r < 0 ? r : write_own(in, w, PATH_RELEASE, 1, buf_bytes(&proof), e);
+}
+
+/* ... and then what they are, the proof last. */
+static int show_proof(const struct install *in, struct writer *w, struct error *e)
+{
+	int r = rename_own(w, PATH_MANIFEST, 0, e);
+
 	if (r == 0)
-		r = write_own(dirfd, temp, name, in->manifest, &entry, e);
-	/* The proof last, and only after the manifest is on the disk. */
-	if (r == 0 && syncfs(root) < 0)
-		r = err_sys(e, "syncfs");
-	if (r == 0)
-		r = writer_parent(&w, PATH_RELEASE, &dirfd, &name, e);
-	if (r == 0)
-		r = write_own(dirfd, temp, name, buf_bytes(&proof), &entry, e);
-	if (r == 0)
-		r = settle_own(in, &w, e);
-	writer_release(&w);
-	return r;
+		r = rename_own(w, PATH_RELEASE, 1, e);
+	return r < 0 ? r : settle_own(in, w, e);
 }
 
 /* --- the index -------------------------------------------------------------------- */
@@ -249,14 +259,19 @@ int seal_index(const struct install *in, int root, struct plan *plan, struct err
 
 int seal_run(const struct install *in, int root, struct plan *plan, struct error *e)
 {
+	struct writer w;
 	int r = report(in, 0, plan->make_bytes, e);
 
+	writer_init(&w, root);
+	if (r == 0)
+		r = write_proof(in, &w, e);
 	if (r == 0 && syncfs(root) < 0)
 		r = err_sys(e, "syncfs");
 	if (r == 0 && in->read_back)
 		r = read_all_back(in, root, plan, e);
 	if (r == 0)
-		r = write_proof(in, root, e);
+		r = show_proof(in, &w, e);
+	writer_release(&w);
 	if (r == 0 && syncfs(root) < 0)
 		r = err_sys(e, "syncfs");
 	if (r == 0)
