@@ -111,7 +111,7 @@ Test(slot, two_names_of_one_device_are_refused, .init = scratch_enter,
 		for (int target = 0; target < SLOT_COUNT; target++) {
 			struct error e = { 0 };
 
-			cr_expect_eq(slot_require_free(two, target, &e), E_INPUT);
+			cr_expect_eq(slot_require_free(two, target, false, &e), E_INPUT);
 			cr_expect(strstr(e.text, "the same device"), "%s", e.text);
 		}
 	}

@@ -15,6 +15,7 @@
 #include "slot/mount.h"
 #include "slot/plan.h"
 #include "slot/record.h"
+#include "slot/survey.h"
 
 /* What a look at the slot found. */
 struct look {
@@ -160,9 +161,9 @@ static int look_at_nothing(const struct install *in, struct look *l, struct erro
 static int look(const struct install *in, struct look *l, struct error *e)
 {
 	struct error why = { 0 };
-	int root = -1;
+	int root = survey_take(in->survey, in->slot);
 	int finished;
-	int r = open_root(in, false, &root, &why);
+	int r = root < 0 ? open_root(in, false, &root, &why) : 0;
 
 	if (r == E_BUSY || (r < 0 && in->live)) {
 		if (e)

@@ -18,7 +18,7 @@ struct install {
 	const struct release *release;
 	struct bytes manifest; /* of the release: digest and manifest_check passed */
 	struct store *store;
-	const struct survey *survey; /* of the slot, waited for; or NULL */
+	struct survey *survey; /* of the slot, waited for; or NULL */
 	/*
 	 * The slot holds this release and some of it is damaged: put that right where it
 	 * is.  The slot stays sealed meanwhile (every step brings it nearer to what it

@@ -174,7 +174,7 @@ static int require_distinct(
 	return 0;
 }
 
-int slot_require_free(const struct slot *slots, int target, struct error *e)
+int slot_require_free(const struct slot *slots, int target, bool ours, struct error *e)
 {
 	const struct slot *slot = &slots[target];
 	struct stat root;
@@ -194,7 +194,7 @@ int slot_require_free(const struct slot *slots, int target, struct error *e)
 	r = require_unmounted(slot, device, e);
 	if (r == 0)
 		r = require_no_holders(slot, device, e);
-	if (r < 0)
+	if (r < 0 || ours)
 		return r;
 	/* The kernel lets nobody in while a mount or swap, in any namespace, has it. */
 	fd = open(slot->device, O_RDWR | O_EXCL | O_CLOEXEC | O_NOCTTY);

@@ -40,8 +40,8 @@ int slot_by_root(const struct slot *slots, int *ret, struct error *e);
  * Refuse (E_BUSY) a target whose device is mounted anywhere (mountinfo by
  * major:minor, hidden mounts included), has holders, is the device under "/", or
  * cannot be opened exclusively; or (E_INPUT) that is the other slot's device by another
- * name.
+ * name.  `ours`: a detached mount of our own has it, so the last cannot be asked.
  */
-int slot_require_free(const struct slot *slots, int target, struct error *e);
+int slot_require_free(const struct slot *slots, int target, bool ours, struct error *e);
 
 #endif

@@ -16,6 +16,7 @@ struct survey {
 	atomic_bool stop;
 	int state_dirfd;
 	const struct slot *slot;
+	int root; /* of the slot, while it is mounted; or -1 */
 	/* the answer: */
 	bool same;
 	char uuid[FS_UUID_MAX];
@@ -198,18 +199,17 @@ static void *run(void *ctx)
 {
 	struct survey *s = ctx;
 	struct slot_record rec;
-	int root = -1;
 
 	s->key.uuid = s->uuid;
 	if (slot_record_load(s->state_dirfd, s->slot->name, &rec, NULL) < 0 ||
 		rec.contents != SLOT_SEALED ||
 		mount_uuid(s->slot->device, s->uuid, NULL) < 0 ||
 		mount_stamp(s->slot->device, &s->key.stamp, NULL) < 0 ||
-		mount_slot(s->slot->device, false, &root, NULL) < 0)
+		mount_slot(s->slot->device, false, &s->root, NULL) < 0)
 		return NULL;
-	look(s, root);
-	if (mount_finish(s->slot->device, &root, NULL) < 0)
-		s->same = false;
+	look(s, s->root);
+	if (!s->same) /* whoever looks next will say what is wrong */
+		(void)mount_finish(s->slot->device, &s->root, NULL);
 	return NULL;
 }
 
@@ -219,6 +219,7 @@ struct survey *survey_start(int state_dirfd, const struct slot *slot)
 
 	s->state_dirfd = state_dirfd;
 	s->slot = slot;
+	s->root = -1;
 	s->running = pthread_create(&s->thread, NULL, run, s) == 0;
 	return s;
 }
@@ -230,6 +231,20 @@ void survey_wait(struct survey *s)
 	if (s->running)
 		(void)pthread_join(s->thread, NULL); /* fails for no thread of ours */
 	s->running = false;
+}
+
+bool survey_holds(const struct survey *s, const struct slot *slot)
+{
+	return s && !s->running && s->root >= 0 && s->slot == slot;
+}
+
+int survey_take(struct survey *s, const struct slot *slot)
+{
+	int root = survey_holds(s, slot) ? s->root : -1;
+
+	if (root >= 0)
+		s->root = -1;
+	return root;
 }
 
 bool survey_found(const struct survey *s, const struct index_key *key)
@@ -245,5 +260,7 @@ void survey_free(struct survey *s)
 		return;
 	atomic_store(&s->stop, true);
 	survey_wait(s);
+	if (s->root >= 0) /* nothing was written */
+		(void)mount_finish(s->slot->device, &s->root, NULL);
 	free(s);
 }

@@ -115,7 +115,7 @@ static int before_write(void *ctx, struct error *e)
 	int r = refuse_only_sealed(d, job->options, job->target, e);
 
 	if (r == 0)
-		r = slot_require_free(d->config.slots, job->target, e);
+		r = slot_require_free(d->config.slots, job->target, false, e);
 	if (r == 0)
 		r = begin(job, e);
 	if (r == 0)
@@ -319,7 +319,9 @@ int deploy_release(struct device *d, const struct release *rel, const struct dep
 		return record_only(d, rel, e);
 	}
 	survey_wait(d->survey);
-	r = slot_require_free(d->config.slots, job.target, e);
+	/* What only the kernel knows is asked before the first write. */
+	r = slot_require_free(d->config.slots, job.target,
+		survey_holds(d->survey, &d->config.slots[job.target]), e);
 	if (r == 0)
 		r = write_slot(&job, ret, e);
 	return r < 0 ? r : finish(&job, ret, e);

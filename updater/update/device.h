@@ -87,7 +87,7 @@ int device_store(struct device *d, struct store **ret, struct error *e);
 
 /*
  * Begin to look whether the slot is as it was sealed, unless that was done.  While it
- * runs the slot is mounted: survey_wait before anything is asked of its device.
+ * runs, and after, the slot is mounted: see survey_holds.
  */
 void device_survey(struct device *d, int index);
 

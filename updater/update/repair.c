@@ -81,7 +81,7 @@ static int look_at_root(const struct device *d, int slot, bool *ret_live, struct
 			"slot %s is running and mounted read-only: boot the other slot "
 			"(`osupdate rollback`) and repair it from there",
 			name);
-	return *ret_live ? 0 : slot_require_free(d->config.slots, slot, e);
+	return *ret_live ? 0 : slot_require_free(d->config.slots, slot, false, e);
 }
 
 static int nothing_to_tell(void *ctx, struct error *e)
