@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A store in doubt is told so once for each release. */
+#include <sys/stat.h>
+#include <time.h>
+
 #include "scratch.h"
 #include "update/doubt.h"
 
@@ -48,22 +51,49 @@ Test(doubt, is_told_once_for_each_release)
 	cr_assert(is_about("all"));
 }
 
+/* As if it had been written so many seconds before. */
+static void age(time_t seconds)
+{
+	const time_t when = time(NULL) - seconds;
+	const struct timespec times[] = { { .tv_sec = when }, { .tv_sec = when } };
+
+	cr_assert_eq(utimensat(dir, "doubt", times, 0), 0);
+}
+
 Test(doubt, of_signatures_is_about_streams)
 {
 	const struct digest one = { .b = { 1 } };
 
-	doubt_note(dir, NULL);
+	doubt_signatures(dir, bytes_of("a commit"));
 	cr_assert(is_about("streams"));
 	doubt_note(dir, &one);
 	cr_assert(is_about("all"));
-	doubt_note(dir, NULL);
+	doubt_signatures(dir, bytes_of("a commit"));
 	cr_assert(is_about("all"));
 	doubt_told(dir);
-	doubt_note(dir, NULL);
+	doubt_signatures(dir, bytes_of("a commit"));
+	cr_assert(is_about("streams"));
+}
+
+Test(doubt, of_signatures_comes_once_a_day_for_a_commit)
+{
+	doubt_signatures(dir, bytes_of("a commit"));
+	doubt_told(dir);
+	doubt_signatures(dir, bytes_of("a commit"));
+	cr_assert(is_about(NULL));
+	doubt_signatures(dir, bytes_of("another"));
 	cr_assert(is_about("streams"));
 	doubt_told(dir);
-	doubt_note(dir, &one);
-	cr_assert(is_about("streams"), "the release was known before");
+	age(86300);
+	doubt_signatures(dir, bytes_of("another"));
+	cr_assert(is_about(NULL));
+	age(86500);
+	doubt_signatures(dir, bytes_of("another"));
+	cr_assert(is_about("streams"));
+	doubt_told(dir);
+	age(-100);
+	doubt_signatures(dir, bytes_of("another"));
+	cr_assert(is_about("streams"), "the clock went back since");
 }
 
 Test(doubt, is_of_errors_that_say_so)

@@ -7,7 +7,9 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 int io_read(int fd, void *data, size_t size, size_t *ret_n, struct error *e)
@@ -131,6 +133,17 @@ int io_read_file_at(int dirfd, const char *name, size_t max, struct buf *ret,
 		O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
 
 	return fd < 0 ? err_sys(e, "%s", name) : io_read_file(fd, name, max, ret, e);
+}
+
+bool io_is_recent(int dirfd, const char *name, int64_t seconds)
+{
+	struct stat st;
+	int64_t age;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	age = (int64_t)time(NULL) - st.st_mtime;
+	return age >= 0 && age < seconds;
 }
 
 int io_sync(int fd, struct error *e)

@@ -30,6 +30,9 @@ int io_read_file_at(int dirfd, const char *name, size_t max, struct buf *ret,
 /* The same of what is open for reading; `name` is for errors. */
 int io_read_file(int fd, const char *name, size_t max, struct buf *ret, struct error *e);
 
+/* Was it written in the last `seconds`?  Not if the clock went back since. */
+bool io_is_recent(int dirfd, const char *name, int64_t seconds);
+
 /* Write `data` under a temporary name, fsync, rename over `name`, fsync the directory. */
 int io_replace_at(int dirfd, const char *name, struct bytes data, mode_t mode,
 	struct error *e);

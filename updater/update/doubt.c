@@ -9,7 +9,8 @@
 #include "base/text.h"
 
 #define DOUBT_NAME "doubt"
-#define DOUBT_MAX  128 /* bytes */
+#define DOUBT_MAX  128	 /* bytes */
+#define DAY_S	   86400 /* seconds */
 
 /* The last word of the line, or NULL. */
 static const char *load(int state_dirfd, struct digest *ret)
@@ -43,15 +44,25 @@ static void save(int state_dirfd, const struct digest *identity, const char *wor
 
 void doubt_note(int state_dirfd, const struct digest *identity)
 {
-	struct digest known = { 0 };
+	struct digest known;
 	const char *word = load(state_dirfd, &known);
+	bool same = word && digest_equal(&known, identity);
 
-	if (word && strcmp(word, "all") == 0)
-		return;
-	if (identity && (!word || !digest_equal(&known, identity)))
-		save(state_dirfd, identity, "all");
-	else
-		save(state_dirfd, &known, "streams");
+	if (!word || strcmp(word, "all") != 0)
+		save(state_dirfd, identity, same ? "streams" : "all");
+}
+
+void doubt_signatures(int state_dirfd, struct bytes commit)
+{
+	const struct digest of = digest_of(commit);
+	struct digest known;
+	const char *word = load(state_dirfd, &known);
+	bool same = word && digest_equal(&known, &of);
+
+	/* Who waits for another signature would load all of it again and again. */
+	if ((!word || strcmp(word, "all") != 0) &&
+		!(same && io_is_recent(state_dirfd, DOUBT_NAME, DAY_S)))
+		save(state_dirfd, &of, "streams");
 }
 
 int doubt_error(

@@ -4,8 +4,9 @@
  * in the store's directory is wrong (a bad disk, a store process that somebody owned,
  * SHA-1 broken), and would be for ever.  So the next store process is told to begin from
  * nothing, but once for each release: if it was the server, that costs no second
- * download.  What streams left of releases that no slot holds is little, and a server's
- * word: that goes each time.  <state>/doubt, doc/formats.md#doubt.
+ * download.  What streams left is little, and a server's word: that goes each time; but
+ * when it is signatures that do not count, once a day for a commit.  <state>/doubt,
+ * doc/formats.md#doubt.
  */
 #ifndef UPDATE_DOUBT_H
 #define UPDATE_DOUBT_H
@@ -15,11 +16,11 @@
 #include "base/digest.h"
 #include "base/error.h"
 
-/*
- * What was to be `identity`, a release, was not; NULL: it was no release that counts.
- * Cannot fail: without a note the next update ends as this one did.
- */
+/* What was to be `identity`, a release, was not.  Cannot fail: without a note the next
+ * update ends as this one did. */
 void doubt_note(int state_dirfd, const struct digest *identity);
+/* The signatures of this raw commit do not count: others of it may come with it. */
+void doubt_signatures(int state_dirfd, struct bytes commit);
 /* The same, if that is what error `r` of `e` says (ERR_UNSIGNED).  Returns `r`. */
 int doubt_error(
 	int state_dirfd, const struct digest *identity, int r, const struct error *e);

@@ -28,7 +28,7 @@ static int verify(struct device *d, const struct raw_release *raw, struct releas
 
 	/* By another server's word it may be another one, or with more signatures. */
 	if (r < 0 && d->lock_fd >= 0 && d->config.stream)
-		doubt_note(d->state_dirfd, NULL);
+		doubt_signatures(d->state_dirfd, buf_bytes(&raw->commit));
 	return r;
 }
 

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/io.h"
 #include "base/text.h"
@@ -52,18 +51,6 @@ static int open_dir(const char *path, int *ret, struct error *e)
 	return *ret < 0 ? err_sys(e, "store/%s", path) : 0;
 }
 
-/* Was it written today?  Not if the clock went back since. */
-static bool is_recent(int dir, const char *file)
-{
-	struct stat st;
-	int64_t age;
-
-	if (fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return false;
-	age = (int64_t)time(NULL) - st.st_mtime;
-	return age >= 0 && age < ETAG_MAX_S;
-}
-
 int kept_channel(const char *name, struct buf *ret_commit, char *etag, struct error *e)
 {
 	autofree char *file = channel_file(name);
@@ -80,7 +67,7 @@ int kept_channel(const char *name, struct buf *ret_commit, char *etag, struct er
 	end = text.data ? memchr(text.data, '\n', text.size) : NULL;
 	if (!end || end - text.data >= HTTP_ETAG_MAX)
 		return err_set(e, E_NOTFOUND, "store/%s/%s: damaged", CHANNEL_DIR, file);
-	if (is_recent(dir, file)) {
+	if (io_is_recent(dir, file, ETAG_MAX_S)) {
 		memcpy(etag, text.data, (size_t)(end - text.data));
 		etag[end - text.data] = '\0';
 	}
@@ -358,15 +345,13 @@ bool kept_ahead(const struct oid *id)
 void kept_sweep(const struct oid *wanted, const struct oid *held, size_t n_held)
 {
 	struct oid keep[KEPT_MAX];
-	bool later = wanted != NULL;
-	size_t n = 0;
+	bool is_held = false;
 
-	if (wanted)
-		keep[n++] = *wanted;
-	for (size_t i = 0; i < n_held && n < KEPT_MAX; i++) {
-		keep[n++] = held[i];
-		later = later && !oid_equal(&held[i], wanted);
+	keep[0] = *wanted;
+	for (size_t i = 0; i < n_held && i + 1 < KEPT_MAX; i++) {
+		keep[i + 1] = held[i];
+		is_held |= oid_equal(&held[i], wanted);
 	}
-	sweep(RELEASE_DIR, keep, n);
-	sweep(KEPT_AHEAD_DIR "/release", wanted, later ? 1 : 0);
+	sweep(RELEASE_DIR, keep, n_held + 1 < KEPT_MAX ? n_held + 1 : KEPT_MAX);
+	sweep(KEPT_AHEAD_DIR "/release", wanted, is_held ? 0 : 1);
 }

@@ -59,10 +59,7 @@ void kept_forget_streams(const struct oid *id);
 /* Was the stream to `id` downloaded ahead? */
 bool kept_ahead(const struct oid *id);
 
-/*
- * Forget all releases but those, and downloads of all that slots do not hold already.
- * `wanted` NULL: all but what is held.
- */
+/* Forget all releases but those, and downloads of all that slots do not hold already. */
 #define KEPT_MAX 8
 void kept_sweep(const struct oid *wanted, const struct oid *held, size_t n_held);
 

@@ -300,11 +300,10 @@ static int serve_option(struct server *s, const char *text, struct error *e)
 	if (s->started)
 		return err_set(e, E_USAGE, "options come first");
 	r = options_set(&s->ss.options, text, e);
-	/* Of streams, see streams_open(). */
-	if (r < 0 || known || !s->ss.options.doubt ||
-		strcmp(s->ss.options.doubt, "streams") == 0)
+	if (r < 0 || known || !s->ss.options.doubt)
 		return r;
-	damage_set();
+	if (strcmp(s->ss.options.doubt, "streams") != 0)
+		damage_set();
 	return remove_tree(KEPT_DIR, e);
 }
 

@@ -35,8 +35,6 @@ int streams_open(struct session *ss, struct streams **ret, struct error *e)
 			s->n_have++;
 		have += n + strspn(have + n, " ");
 	}
-	if (ss->options.doubt)
-		kept_sweep(NULL, s->have, s->n_have);
 	r = http_open(
 		ss, ss->options.stream ? ss->options.stream : "", ahead, &s->http, e);
 	if (r < 0) {
