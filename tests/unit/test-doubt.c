@@ -71,7 +71,7 @@ Test(doubt, of_signatures_is_about_streams)
 	doubt_signatures(dir, bytes_of("a commit"));
 	cr_assert(is_about("all"));
 	doubt_told(dir);
-	doubt_signatures(dir, bytes_of("a commit"));
+	doubt_signatures(dir, bytes_of("another"));
 	cr_assert(is_about("streams"));
 }
 
@@ -94,6 +94,21 @@ Test(doubt, of_signatures_comes_once_a_day_for_a_commit)
 	age(-100);
 	doubt_signatures(dir, bytes_of("another"));
 	cr_assert(is_about("streams"), "the clock went back since");
+}
+
+Test(doubt, of_one_kind_does_not_forget_the_other)
+{
+	const struct digest one = { .b = { 1 } };
+
+	doubt_note(dir, &one);
+	doubt_told(dir);
+	doubt_signatures(dir, bytes_of("a commit"));
+	doubt_told(dir);
+	doubt_note(dir, &one);
+	cr_assert(is_about("streams"), "all of it was told of that release");
+	doubt_told(dir);
+	doubt_signatures(dir, bytes_of("a commit"));
+	cr_assert(is_about(NULL), "and of that commit today");
 }
 
 Test(doubt, is_of_errors_that_say_so)
@@ -123,13 +138,11 @@ Test(doubt, ends_when_what_comes_is_right)
 
 Test(doubt, takes_no_nonsense_for_a_note)
 {
-	static const char *const texts[] = {
-		"", "all\n",
-		"0100000000000000000000000000000000000000000000000000000000000000",
-		"0100000000000000000000000000000000000000000000000000000000000000 odd\n",
-		"0100000000000000000000000000000000000000000000000000000000000000 all",
-		"01000000000000000000000000000000000000000000000000000000000000zz all\n"
-	};
+#define ONE "0100000000000000000000000000000000000000000000000000000000000000"
+	static const char *const texts[] = { "", "all\n", ONE, ONE " " ONE, ONE " all\n",
+		ONE " " ONE " odd\n", ONE " " ONE " all", ONE " " ONE "all\n",
+		ONE " zz00000000000000000000000000000000000000000000000000000000000000 "
+		    "all\n" };
 	const struct digest one = { .b = { 1 } };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -14,8 +14,8 @@ int apply_run(const struct install *in, int root, const struct plan *plan,
 	struct install_sums *sums, struct error *e);
 
 /*
- * Sync, read back what was made, write manifest and release, sync.  Then the slot is
- * its release, and plan->items is its stat index.
+ * Manifest and release under other names, sync, read back what was made, rename, sync.
+ * Then the slot is its release, and plan->items is its stat index.
  */
 int seal_run(const struct install *in, int root, struct plan *plan, struct error *e);
 

@@ -120,8 +120,13 @@ int mount_finish(const char *device, int *root, struct error *e)
 
 		if (fd >= 0)
 			return 0;
-		if (errno != EBUSY || i == FREE_TRIES)
-			return err_sys(e, "%s: still in use after unmounting it", device);
+		if (errno != EBUSY)
+			return err_sys(e, "%s", device);
+		if (i == FREE_TRIES)
+			return err_set(e, E_BUSY,
+				"%s is in use by somebody else, too (mounted in another "
+				"namespace, …)",
+				device);
 		(void)nanosleep(&pause, NULL);
 	}
 	return r;

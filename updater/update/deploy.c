@@ -319,7 +319,7 @@ int deploy_release(struct device *d, const struct release *rel, const struct dep
 		return record_only(d, rel, e);
 	}
 	survey_wait(d->survey);
-	/* What only the kernel knows is asked before the first write. */
+	/* What only the kernel knows is asked when the plan has unmounted it. */
 	r = slot_require_free(d->config.slots, job.target,
 		survey_holds(d->survey, &d->config.slots[job.target]), e);
 	if (r == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One line, "<identity> all|streams|told": see doubt.h. */
+/* One line, "<identity> <commit> all|streams|told": see doubt.h. */
 #include "update/doubt.h"
 
 #include <string.h>
@@ -9,60 +9,73 @@
 #include "base/text.h"
 
 #define DOUBT_NAME "doubt"
-#define DOUBT_MAX  128	 /* bytes */
+#define DOUBT_MAX  256	 /* bytes */
 #define DAY_S	   86400 /* seconds */
 
-/* The last word of the line, or NULL. */
-static const char *load(int state_dirfd, struct digest *ret)
+struct doubt {
+	struct digest release; /* identity; zeros: of none */
+	struct digest commit;  /* digest of a raw commit; zeros: of none */
+	const char *word;      /* about what; NULL: there is no doubt */
+};
+
+static struct doubt load(int state_dirfd)
 {
 	static const char *const words[] = { "all", "streams", "told" };
+	const size_t hex = (size_t)2 * DIGEST_SIZE;
 	autobuf text = { 0 };
+	struct doubt d = { 0 };
 
 	if (io_read_file_at(state_dirfd, DOUBT_NAME, DOUBT_MAX, &text, NULL) < 0 ||
-		text.size < 2 * DIGEST_SIZE ||
-		!digest_parse(text.data, 2 * DIGEST_SIZE, ret))
-		return NULL;
+		text.size < 2 * (hex + 1) || !digest_parse(text.data, hex, &d.release) ||
+		text.data[hex] != ' ' ||
+		!digest_parse(text.data + hex + 1, hex, &d.commit))
+		return (struct doubt){ 0 };
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		autofree char *end = xasprintf(" %s\n", words[i]);
 
-		if (strcmp(text.data + 2 * DIGEST_SIZE, end) == 0)
-			return words[i];
+		if (strcmp(text.data + 2 * hex + 1, end) == 0)
+			d.word = words[i];
 	}
-	return NULL;
+	return d.word ? d : (struct doubt){ 0 };
 }
 
-static void save(int state_dirfd, const struct digest *identity, const char *word)
+static void save(int state_dirfd, const struct doubt *d, const char *word)
 {
-	char hex[DIGEST_HEX_MAX];
+	char release[DIGEST_HEX_MAX];
+	char commit[DIGEST_HEX_MAX];
 	autofree char *text = NULL;
 
-	digest_hex(identity, hex);
-	text = xasprintf("%s %s\n", hex, word);
+	digest_hex(&d->release, release);
+	digest_hex(&d->commit, commit);
+	text = xasprintf("%s %s %s\n", release, commit, word);
 	/* Without it things are as bad as they are. */
 	(void)io_replace_at(state_dirfd, DOUBT_NAME, bytes_of(text), 0600, NULL);
 }
 
 void doubt_note(int state_dirfd, const struct digest *identity)
 {
-	struct digest known;
-	const char *word = load(state_dirfd, &known);
-	bool same = word && digest_equal(&known, identity);
+	struct doubt d = load(state_dirfd);
+	bool same = d.word && digest_equal(&d.release, identity);
 
-	if (!word || strcmp(word, "all") != 0)
-		save(state_dirfd, identity, same ? "streams" : "all");
+	if (d.word && strcmp(d.word, "all") == 0)
+		return;
+	d.release = *identity;
+	save(state_dirfd, &d, same ? "streams" : "all");
 }
 
 void doubt_signatures(int state_dirfd, struct bytes commit)
 {
+	struct doubt d = load(state_dirfd);
 	const struct digest of = digest_of(commit);
-	struct digest known;
-	const char *word = load(state_dirfd, &known);
-	bool same = word && digest_equal(&known, &of);
 
+	if (d.word && strcmp(d.word, "all") == 0)
+		return;
 	/* Who waits for another signature would load all of it again and again. */
-	if ((!word || strcmp(word, "all") != 0) &&
-		!(same && io_is_recent(state_dirfd, DOUBT_NAME, DAY_S)))
-		save(state_dirfd, &of, "streams");
+	if (d.word && digest_equal(&d.commit, &of) &&
+		io_is_recent(state_dirfd, DOUBT_NAME, DAY_S))
+		return;
+	d.commit = of;
+	save(state_dirfd, &d, "streams");
 }
 
 int doubt_error(
@@ -75,18 +88,17 @@ int doubt_error(
 
 const char *doubt_about(int state_dirfd)
 {
-	struct digest known;
-	const char *word = load(state_dirfd, &known);
+	struct doubt d = load(state_dirfd);
 
-	return word && strcmp(word, "told") != 0 ? word : NULL;
+	return d.word && strcmp(d.word, "told") != 0 ? d.word : NULL;
 }
 
 void doubt_told(int state_dirfd)
 {
-	struct digest known;
+	struct doubt d = load(state_dirfd);
 
-	if (load(state_dirfd, &known))
-		save(state_dirfd, &known, "told");
+	if (d.word)
+		save(state_dirfd, &d, "told");
 }
 
 void doubt_clear(int state_dirfd)

@@ -53,7 +53,8 @@ int repair_release(struct device *d, int slot, struct release **ret,
 	}
 	if (r == 0 && copied_manifest(d, slot, rel, ret_manifest, &why) < 0) {
 		progress_note(d->progress, "%s", why.text);
-		r = offer_manifest(d, rel, ret_manifest, e);
+		r = doubt_error(d->state_dirfd, &release_info(rel)->identity,
+			offer_manifest(d, rel, ret_manifest, e), e);
 	}
 	if (r == 0)
 		*ret = take_ptr(&rel);

@@ -74,6 +74,14 @@ for at in list(range(0, first, 4)) + list(range(first, first + 16, 4)):
         write("index-%d-%s" % (at, what), whole(new_index=put32(index, at, value)))
 write("index-cut", whole(new_index=index[:-5]))
 write("index-longer", whole(new_index=index + bytes(16)))
+# Another manifest, where it does not stand upon another one's.
+stored, _, base_length = struct.unpack("<III", index[4:16])
+if base_length == 0:
+    manifest = zstd(["-d"], frames[:stored])
+    other_manifest = zstd(["-3"], manifest[:-9] + bytes([manifest[-9] ^ 1]) + manifest[-8:])
+    write("manifest-other", whole(new_index=put32(index, 4, len(other_manifest)),
+                                  new_frames=other_manifest + frames[stored:],
+                                  frames_stored=numbers["frames_stored"] - stored + len(other_manifest)))
 # What contents are said to be: another digest, another base.
 write("digest", whole(new_index=index[:first + 16] + b"?" * 32 + index[first + 48:]))
 positions, at = [], first

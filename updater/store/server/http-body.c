@@ -109,6 +109,11 @@ void body_expect(struct body *b, uint64_t total)
 	b->total = total;
 }
 
+bool http_differed(const struct http *h)
+{
+	return h->differed;
+}
+
 static size_t on_body_header(char *data, size_t size, size_t n, void *ctx)
 {
 	struct body *b = ctx;
@@ -146,6 +151,7 @@ static bool fits(struct body *b)
 	(void)curl.easy_getinfo(b->easy, CURLINFO_RESPONSE_CODE, &status);
 	b->differs = status == 206 && b->offered_total != 0 && b->total != 0 &&
 		     b->total != b->offered_total;
+	b->h->differed |= b->differs;
 	if (status != 206 || b->offered_start != next || b->offered_total == 0 ||
 		b->differs) {
 		(void)snprintf(b->why, sizeof(b->why),
@@ -272,11 +278,14 @@ static int open_local(struct body *b, struct error *e)
 {
 	autofree char *url = xasprintf("%s/%s", b->h->places[b->place], b->path);
 	autofree char *path = url_local_path(url);
-	struct stat st;
+	struct stat st = { 0 };
+	bool there;
 
 	b->fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
-	if (b->fd < 0 || fstat(b->fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-		(b->total != 0 && b->total != (uint64_t)st.st_size)) {
+	there = b->fd >= 0 && fstat(b->fd, &st) == 0 && S_ISREG(st.st_mode);
+	b->differs = there && b->total != 0 && b->total != (uint64_t)st.st_size;
+	b->h->differed |= b->differs;
+	if (!there || b->differs) {
 		(void)err_set(e, E_NOTFOUND, "%s: cannot be read", url);
 		return carry_on(b, true, e);
 	}

@@ -88,6 +88,8 @@ int streams_ahead(struct streams *s, const struct oid *id, struct error *e)
 	if (fd < 0)
 		return err_sys(e, "store: %s", part);
 	r = download(s->http, path, stream->size, fd, e);
+	if (r == E_SPACE) /* whatever it was: nothing else would find room */
+		(void)unlinkat(dir, part, 0);
 	if (r < 0)
 		return r;
 	if (renameat(dir, part, dir, name) < 0)

@@ -43,7 +43,8 @@ static int open_partial(struct stream_file *s, struct error *e)
 	return partial_open(&s->partial, largest, e);
 }
 
-static int go_to(struct stream_file *s, uint64_t at, uint64_t end, struct error *e);
+static int go_to(
+	struct stream_file *s, uint64_t at, size_t needed, uint64_t end, struct error *e);
 
 /* The `stored` bytes at `offset`, until the next call. */
 static int read_stored(struct stream_file *s, uint64_t offset, size_t stored,
@@ -54,7 +55,7 @@ static int read_stored(struct stream_file *s, uint64_t offset, size_t stored,
 	int r = 0;
 
 	if (have < stored)
-		r = go_to(s, offset + have, more, e);
+		r = go_to(s, offset + have, stored - have, more, e);
 	while (r == 0 && have < stored) {
 		size_t n = 0;
 
@@ -63,6 +64,7 @@ static int read_stored(struct stream_file *s, uint64_t offset, size_t stored,
 		if (r == 0)
 			partial_came(&s->partial, n);
 	}
+	s->gone |= r == E_NOTFOUND;
 	*ret = (struct bytes){ data, stored };
 	return r;
 }
@@ -131,6 +133,8 @@ static int read_beginning(
 	size_t more;
 	int r;
 
+	if (end != 0 && end < STREAM_PROLOGUE)
+		end = STREAM_PROLOGUE;
 	s->body = body_open(s->http, s->path, 0, end);
 	buf_reserve(raw, STREAM_PROLOGUE);
 	r = body_read(s->body, raw->data, STREAM_PROLOGUE, e);
@@ -141,10 +145,11 @@ static int read_beginning(
 	if (body_total(s->body) != 0 && body_total(s->body) != stream_size(&s->prologue))
 		return err_set(e, E_INPUT, "cut, or longer than it says");
 	more = (size_t)stream_frames_at(&s->prologue) - STREAM_PROLOGUE;
-	if (end == STREAM_PROLOGUE) {
+	if (end != 0 && end - STREAM_PROLOGUE < more) {
+		uint64_t at = body_at(s->body);
+
 		body_close(s->body);
-		s->body = body_open(
-			s->http, s->path, STREAM_PROLOGUE, STREAM_PROLOGUE + more);
+		s->body = body_open(s->http, s->path, at, STREAM_PROLOGUE + more);
 		body_expect(s->body, stream_size(&s->prologue));
 	}
 	raw->size = STREAM_PROLOGUE;
@@ -196,13 +201,15 @@ void stream_file_close(struct stream_file *s)
 	*s = (struct stream_file){ 0 };
 }
 
-/* Stand at `at`; what comes up to `end` (0: not known) will be wanted, too. */
-static int go_to(struct stream_file *s, uint64_t at, uint64_t end, struct error *e)
+/* Stand at `at`; `needed` bytes will be read, and what comes up to `end` (0: not known),
+ * too. */
+static int go_to(
+	struct stream_file *s, uint64_t at, size_t needed, uint64_t end, struct error *e)
 {
 	unsigned char gap[4096];
 
 	if (s->body && body_at(s->body) <= at && at - body_at(s->body) <= GAP_MAX &&
-		(body_end(s->body) == 0 || at < body_end(s->body))) {
+		(body_end(s->body) == 0 || at + needed <= body_end(s->body))) {
 		while (body_at(s->body) < at) {
 			uint64_t left = at - body_at(s->body);
 			size_t n = left < sizeof(gap) ? (size_t)left : sizeof(gap);

@@ -14,6 +14,7 @@ struct stream_file {
 	struct buf head; /* inflated */
 	struct stream_index index;
 	struct body *body; /* where we are in it; NULL: nowhere */
+	bool gone;	   /* no place has it any more, as its beginning says it is */
 	struct partial partial;
 	void *dctx;
 };

@@ -142,7 +142,7 @@ static int send_frame(struct streams *s, struct stream_file *from,
 	int r = stream_file_frame(from, f, end, &base, data, e);
 
 	/* Without its base, or not what the index says: the full stream has it. */
-	if (r == E_NOTFOUND || (r == E_INPUT && from == &s->main))
+	if ((r == E_NOTFOUND && !from->gone) || (r == E_INPUT && from == &s->main))
 		return 0;
 	return r < 0 ? r : send_contents(s, from, f, data, e);
 }
@@ -162,7 +162,12 @@ static int send_from(struct streams *s, struct stream_file *from, struct error *
 			end = run_end(s, from, i);
 		r = send_frame(s, from, f, end, &ahead, e);
 	}
-	return ahead_end(&ahead, r, e);
+	r = ahead_end(&ahead, r, e);
+	if (!from->gone || from != &s->main)
+		return r;
+	/* It is on no server any more, or another one is. */
+	kept_forget_streams(&s->catalog_of);
+	return 0;
 }
 
 static int send_missing(struct streams *s, struct error *e)
@@ -206,7 +211,7 @@ int streams_send(struct streams *s, const git_oid *commit, struct error *e)
 	if (r == 0)
 		partial_remove();
 	forget(s);
-	return streams_distrust(&id, r, e);
+	return streams_distrust(s, &id, r, e);
 }
 
 /* --- forecast --------------------------------------------------------------------- */

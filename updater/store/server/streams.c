@@ -79,8 +79,10 @@ static int get_channel(
 	autobuf known = { 0 };
 	int r;
 
-	/* An etag is a server's word: it counts for what was proven since. */
-	if (kept_channel(channel, &known, etag, NULL) < 0 || !is_held(s, &known))
+	/* An etag is a server's word: it counts for what was proven since, and is of no
+	 * use to another server. */
+	if (kept_channel(channel, &known, etag, NULL) < 0 || !is_held(s, &known) ||
+		strchr(s->ss->options.stream, ' '))
 		etag[0] = '\0';
 	r = http_get(s->http, path, FRAME_COMMIT_MAX, etag, ret, e);
 	if (r == E_NOTFOUND)
@@ -115,9 +117,11 @@ static int of_server(int r, struct error *e)
 	return r == E_INPUT ? E_REMOTE : r;
 }
 
-int streams_distrust(const struct oid *id, int r, struct error *e)
+int streams_distrust(
+	const struct streams *s, const struct oid *id, int r, struct error *e)
 {
-	if (r == E_INPUT || r == E_NOTFOUND)
+	/* Who has it in another size may be right, though another is out of reach. */
+	if (r == E_INPUT || r == E_NOTFOUND || (r == E_REMOTE && http_differed(s->http)))
 		kept_forget_streams(id);
 	return of_server(r, e);
 }
@@ -211,7 +215,7 @@ int streams_open_main(struct streams *s, const struct oid *id, struct error *e)
 			kept_forget_streams(id);
 		return streams_open_main(s, id, e);
 	}
-	return streams_distrust(id, r, e);
+	return streams_distrust(s, id, r, e);
 }
 
 /* The full stream's index, for what the chosen one does not give. */
@@ -222,7 +226,7 @@ int streams_open_full(struct streams *s, const struct oid *id, struct error *e)
 	if (r < 0 || s->full.path)
 		return r;
 	return streams_distrust(
-		id, open_stream(s, id, NULL, STREAM_PROLOGUE, &s->full, e), e);
+		s, id, open_stream(s, id, NULL, STREAM_PROLOGUE, &s->full, e), e);
 }
 
 /* --- commits and manifest --------------------------------------------------------- */
@@ -239,7 +243,7 @@ static int manifest_of_full(
 	if (r == 0)
 		r = stream_file_manifest(&full, -1, fd, e);
 	stream_file_close(&full);
-	return streams_distrust(id, r, e);
+	return streams_distrust(s, id, r, e);
 }
 
 int streams_keep(struct streams *s, const struct oid *id, struct error *e)
@@ -263,8 +267,12 @@ int streams_keep(struct streams *s, const struct oid *id, struct error *e)
 	if (stream_has_source(&s->main.prologue))
 		(void)kept_manifest(&s->main.prologue.source, &source, NULL);
 	r = stream_file_manifest(&s->main, source, fd, e);
+	if (r == E_INPUT)
+		kept_forget_streams(id);
 	if (r == E_NOTFOUND || r == E_INPUT)
 		r = manifest_of_full(s, id, fd, e);
+	else
+		r = streams_distrust(s, id, r, e);
 	return r < 0 ? r : kept_save(id, fd, buf_bytes(&s->main.head), e);
 }
 
