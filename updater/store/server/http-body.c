@@ -35,6 +35,7 @@ struct body {
 	char range[48];
 	bool checked; /* the answer's head fits */
 	bool differs; /* it is another file's */
+	bool another; /* so was some place's */
 	bool paused;
 	bool ended;
 	CURLcode result;
@@ -109,11 +110,6 @@ void body_expect(struct body *b, uint64_t total)
 	b->total = total;
 }
 
-bool http_differed(const struct http *h)
-{
-	return h->differed;
-}
-
 static size_t on_body_header(char *data, size_t size, size_t n, void *ctx)
 {
 	struct body *b = ctx;
@@ -151,7 +147,7 @@ static bool fits(struct body *b)
 	(void)curl.easy_getinfo(b->easy, CURLINFO_RESPONSE_CODE, &status);
 	b->differs = status == 206 && b->offered_total != 0 && b->total != 0 &&
 		     b->total != b->offered_total;
-	b->h->differed |= b->differs;
+	b->another |= b->differs;
 	if (status != 206 || b->offered_start != next || b->offered_total == 0 ||
 		b->differs) {
 		(void)snprintf(b->why, sizeof(b->why),
@@ -245,6 +241,7 @@ static int carry_on(struct body *b, bool absent, struct error *e)
 {
 	size_t n = b->h->n_places;
 	size_t left = n;
+	size_t there = 0;
 
 	disconnect(b);
 	b->absent[b->place] = absent;
@@ -256,6 +253,10 @@ static int carry_on(struct body *b, bool absent, struct error *e)
 	if (absent)
 		return 0;
 	b->tries++;
+	for (size_t i = 0; i < n; i++)
+		there += !b->absent[i];
+	if (b->another && b->tries >= there)
+		return E_NOTFOUND;
 	if (b->tries >= TRIES_MAX + n)
 		return E_REMOTE;
 	return b->tries >= n ? back_off(b, e) : 0;
@@ -284,7 +285,7 @@ static int open_local(struct body *b, struct error *e)
 	b->fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
 	there = b->fd >= 0 && fstat(b->fd, &st) == 0 && S_ISREG(st.st_mode);
 	b->differs = there && b->total != 0 && b->total != (uint64_t)st.st_size;
-	b->h->differed |= b->differs;
+	b->another |= b->differs;
 	if (!there || b->differs) {
 		(void)err_set(e, E_NOTFOUND, "%s: cannot be read", url);
 		return carry_on(b, true, e);

@@ -17,7 +17,6 @@ struct http {
 	CURLM *multi;
 	char *places[HTTP_PLACES_MAX + 1];
 	size_t n_places;
-	bool differed;	  /* some place had a file in another size than was expected */
 	struct buf shown; /* a place as messages have it */
 };
 

@@ -49,13 +49,10 @@ uint64_t body_total(const struct body *b);
 /* It is known before: a file of another size is another file, and as good as absent. */
 void body_expect(struct body *b, uint64_t total);
 
-/* Has any place had a file in another size than was expected? */
-bool http_differed(const struct http *h);
-
 /*
  * Exactly `n` bytes.  Broken connections are made again, at any place that has the file
- * in the same size, with growing pauses, a few times.
- * Errors: E_NOTFOUND, E_REMOTE.
+ * in the same size, with growing pauses, a few times; once each where another place has
+ * it in another size: it may be what we know that is wrong. Errors: E_NOTFOUND, E_REMOTE.
  */
 int body_read(struct body *b, void *data, size_t n, struct error *e);
 

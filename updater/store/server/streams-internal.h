@@ -40,8 +40,7 @@ const struct oid *streams_choose(const struct streams *s);
 int streams_open_main(struct streams *s, const struct oid *id, struct error *e);
 int streams_open_full(struct streams *s, const struct oid *id, struct error *e);
 /* Of an error while `id` was read: what was wrong of it is not used again. */
-int streams_distrust(
-	const struct streams *s, const struct oid *id, int r, struct error *e);
+int streams_distrust(const struct oid *id, int r, struct error *e);
 /* Nobody else downloads into this store from now on.  E_BUSY. */
 int streams_lock(struct streams *s, struct error *e);
 /* Commits and manifest of the release are kept when it returns 0. */

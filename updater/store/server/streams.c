@@ -117,11 +117,9 @@ static int of_server(int r, struct error *e)
 	return r == E_INPUT ? E_REMOTE : r;
 }
 
-int streams_distrust(
-	const struct streams *s, const struct oid *id, int r, struct error *e)
+int streams_distrust(const struct oid *id, int r, struct error *e)
 {
-	/* Who has it in another size may be right, though another is out of reach. */
-	if (r == E_INPUT || r == E_NOTFOUND || (r == E_REMOTE && http_differed(s->http)))
+	if (r == E_INPUT || r == E_NOTFOUND)
 		kept_forget_streams(id);
 	return of_server(r, e);
 }
@@ -215,7 +213,7 @@ int streams_open_main(struct streams *s, const struct oid *id, struct error *e)
 			kept_forget_streams(id);
 		return streams_open_main(s, id, e);
 	}
-	return streams_distrust(s, id, r, e);
+	return streams_distrust(id, r, e);
 }
 
 /* The full stream's index, for what the chosen one does not give. */
@@ -226,7 +224,7 @@ int streams_open_full(struct streams *s, const struct oid *id, struct error *e)
 	if (r < 0 || s->full.path)
 		return r;
 	return streams_distrust(
-		s, id, open_stream(s, id, NULL, STREAM_PROLOGUE, &s->full, e), e);
+		id, open_stream(s, id, NULL, STREAM_PROLOGUE, &s->full, e), e);
 }
 
 /* --- commits and manifest --------------------------------------------------------- */
@@ -243,7 +241,7 @@ static int manifest_of_full(
 	if (r == 0)
 		r = stream_file_manifest(&full, -1, fd, e);
 	stream_file_close(&full);
-	return streams_distrust(s, id, r, e);
+	return streams_distrust(id, r, e);
 }
 
 int streams_keep(struct streams *s, const struct oid *id, struct error *e)
@@ -272,7 +270,7 @@ int streams_keep(struct streams *s, const struct oid *id, struct error *e)
 	if (r == E_NOTFOUND || r == E_INPUT)
 		r = manifest_of_full(s, id, fd, e);
 	else
-		r = streams_distrust(s, id, r, e);
+		r = streams_distrust(id, r, e);
 	return r < 0 ? r : kept_save(id, fd, buf_bytes(&s->main.head), e);
 }
 
