@@ -344,8 +344,11 @@ static int get_from(struct http *h, size_t place, const char *path, struct small
 	if (code != CURLE_OK)
 		r = err_set(e, http_is_absent(easy, code) ? E_NOTFOUND : E_REMOTE,
 			"%s/%s: %s", http_shown(h, place), path, http_reason(code, why));
-	else if (status == 304)
+	else if (status == 304 && headers)
 		r = 1;
+	else if (status == 304)
+		r = err_set(e, E_REMOTE, "%s/%s: \"not changed\", which was not asked",
+			http_shown(h, place), path);
 	curl.easy_cleanup(easy);
 	curl.slist_free_all(headers);
 	return r;
