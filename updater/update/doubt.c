@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/text.h"
 
 #define DOUBT_NAME "doubt"
 #define DOUBT_MAX  256	 /* bytes */

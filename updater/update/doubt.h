@@ -11,19 +11,17 @@
 #ifndef UPDATE_DOUBT_H
 #define UPDATE_DOUBT_H
 
-#include <stdbool.h>
-
 #include "base/digest.h"
 #include "base/error.h"
 
 /* What was to be `identity`, a release, was not.  Cannot fail: without a note the next
  * update ends as this one did. */
 void doubt_note(int state_dirfd, const struct digest *identity);
-/* The signatures of this raw commit do not count: others of it may come with it. */
-void doubt_signatures(int state_dirfd, struct bytes commit);
 /* The same, if that is what error `r` of `e` says (ERR_UNSIGNED).  Returns `r`. */
 int doubt_error(
 	int state_dirfd, const struct digest *identity, int r, const struct error *e);
+/* The signatures of this raw commit do not count: others may come with it. */
+void doubt_signatures(int state_dirfd, struct bytes commit);
 
 /* What the next store process is to begin without: "all", "streams" or NULL, nothing. */
 const char *doubt_about(int state_dirfd);
