@@ -10,6 +10,7 @@
 
 #include "base/io.h"
 #include "base/text.h"
+#include "build/stream-file.h"
 #include "build/stream-write.h"
 
 #define CHAIN_SHOWN_MAX 64 /* releases of which a full stream carries the commits */
@@ -117,13 +118,44 @@ static int make_head(git_repository *repo, struct committed *first,
 
 /* --- streams ---------------------------------------------------------------------- */
 
+/* What is there already: 1, 0 when nothing is. */
+static int look(int dir, const char *name, const struct oid *target,
+	struct catalog_stream *ret, struct error *e)
+{
+	autostreamfile f = { .fd = -1 };
+	int r = stream_file_open(dir, name, &f, e);
+
+	if (r == E_NOTFOUND)
+		return 0;
+	if (r == 0 && !oid_equal(&f.prologue.target, target))
+		r = err_set(e, E_INPUT, "%s: a stream to another release", name);
+	if (r < 0)
+		return r;
+	*ret = stream_file_line(&f);
+	return 1;
+}
+
+/* NULL when there is no release before. */
+static char *full_before(struct publishing *p)
+{
+	struct oid id;
+	char hex[OID_HEX_MAX];
+
+	if (release_before(p->repo, &p->target.id, &id, NULL) <= 0)
+		return NULL;
+	oid_hex(&id, hex);
+	return xasprintf("../%s/" NAME_FULL, hex);
+}
+
 static int make_stream(struct publishing *p, const struct oid *source_id,
 	struct catalog *catalog, struct error *e)
 {
 	autocommitted source = { 0 };
 	autobuf head = { 0 };
 	autofree char *name = NULL;
+	autofree char *before = NULL;
 	char hex[OID_HEX_MAX];
+	uint64_t copied = 0;
 	struct catalog_stream made;
 	struct stream_write w = {
 		.repo = p->repo,
@@ -147,22 +179,24 @@ static int make_stream(struct publishing *p, const struct oid *source_id,
 	}
 	name = source_id ? xasprintf("from-%s", hex) : xstrdup(NAME_FULL);
 	w.name = name;
-	r = stream_look(p->dir, name, &p->target.id, &made, e);
-	if (r == 0) {
+	r = look(p->dir, name, &p->target.id, &made, e);
+	if (r == 1) {
 		p->sums.kept++;
 		catalog_put(catalog, &made);
-		return 0;
 	}
-	if (r != E_NOTFOUND)
-		return r;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	before = source_id ? NULL : full_before(p);
+	w.before = before;
 	r = make_head(p->repo, &p->target, source_id, &head, e);
 	w.head = buf_bytes(&head);
 	if (r == 0)
-		r = stream_write(&w, &made, e);
+		r = stream_write(&w, &made, &copied, e);
 	if (r < 0)
 		return r;
 	p->sums.made++;
 	p->sums.bytes += made.size;
+	p->sums.copied += copied;
 	catalog_put(catalog, &made);
 	return 0;
 }

@@ -31,11 +31,12 @@ struct publish_options {
 struct publish_sums {
 	struct oid commit;
 	uint64_t serial;
-	size_t made;	/* streams */
-	size_t kept;	/* that were there */
-	uint64_t bytes; /* of those made */
-	size_t pruned;	/* releases */
-	char *channel;	/* owned */
+	size_t made;	 /* streams */
+	size_t kept;	 /* that were there */
+	uint64_t bytes;	 /* of those made */
+	uint64_t copied; /* of them, from the release before */
+	size_t pruned;	 /* releases */
+	char *channel;	 /* owned */
 };
 
 /*

@@ -8,11 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <zstd.h>
 
 #include "base/io.h"
 #include "base/newfile.h"
 #include "base/pool.h"
+#include "build/stream-compress.h"
+#include "build/stream-file.h"
 #include "build/stream-plan.h"
 
 #define RING	    64 /* frames under way, written ones not counted */
@@ -22,6 +23,7 @@
 #define SLICE_EARLY (4u << 20) /* so far before a slice begins what it is made from */
 #define META_LEVEL  19	       /* of head and index */
 #define COPY_CHUNK  ((size_t)64 << 20)
+#define SAMPLES	    8 /* frames that tell whether another stream is of this level */
 
 /* A frame on its way: inputs by digest, or (a slice) in memory. */
 struct job {
@@ -30,6 +32,7 @@ struct job {
 	struct bytes slice_base;
 	bool done;
 	bool failed;
+	bool copied;
 	void *out;
 	size_t stored;
 };
@@ -50,6 +53,7 @@ struct streaming {
 	struct blobs target_blobs;
 	struct blobs source_blobs;
 	struct stream_plan plan;
+	struct stream_file before; /* fd -1: nothing is copied from it */
 	struct stream_slice *slices;
 	size_t n_slices;
 	struct worker workers[THREADS_MAX];
@@ -60,58 +64,11 @@ struct streaming {
 	struct job ring[RING];
 	int frames_fd;
 	uint64_t frames_stored;
+	uint64_t copied;
 	uint64_t done; /* inflated bytes written */
 };
 
 /* --- one frame -------------------------------------------------------------------- */
-
-static int zstd_error(struct error *e, size_t code)
-{
-	return err_set(e, E_SYSTEM, "zstd: %s", ZSTD_getErrorName(code));
-}
-
-static int log2_above(size_t n)
-{
-	int log = 10;
-
-	while (log < 26 && (size_t)1 << log < n)
-		log++;
-	return log;
-}
-
-/* Parameters as `zstd --patch-from` chooses them: the window holds base and content. */
-static size_t set_up(ZSTD_CCtx *c, int level, struct bytes base, size_t size)
-{
-	int window = log2_above(base.size + size);
-	const ZSTD_cParameter what[] = { ZSTD_c_compressionLevel, ZSTD_c_windowLog,
-		ZSTD_c_enableLongDistanceMatching, ZSTD_c_dictIDFlag };
-	const int value[] = { level, window, base.size > 0 && window > 21, 0 };
-	size_t r = ZSTD_CCtx_reset(c, ZSTD_reset_session_and_parameters);
-
-	for (size_t i = 0; !ZSTD_isError(r) && i < sizeof(what) / sizeof(what[0]); i++)
-		r = ZSTD_CCtx_setParameter(c, what[i], value[i]);
-	if (!ZSTD_isError(r))
-		r = ZSTD_CCtx_setPledgedSrcSize(c, size);
-	if (!ZSTD_isError(r) && base.size > 0)
-		r = ZSTD_CCtx_refPrefix(c, base.data, base.size);
-	return r;
-}
-
-static int compress(ZSTD_CCtx *c, int level, struct bytes base, struct bytes data,
-	void **ret, size_t *ret_n, struct error *e)
-{
-	size_t bound = ZSTD_compressBound(data.size);
-	autofree void *out = xmalloc(bound);
-	size_t r = set_up(c, level, base, data.size);
-
-	if (!ZSTD_isError(r))
-		r = ZSTD_compress2(c, out, bound, data.data, data.size);
-	if (ZSTD_isError(r))
-		return zstd_error(e, r);
-	*ret = xreallocarray(take_ptr(&out), r ? r : 1, 1);
-	*ret_n = r;
-	return 0;
-}
 
 /* Contents one behind the other, each checked. */
 static int gather(struct worker *k, const struct blobs *blobs,
@@ -138,7 +95,7 @@ static int gather(struct worker *k, const struct blobs *blobs,
 	return 0;
 }
 
-static int work_on(
+static int make_frame(
 	struct streaming *s, struct worker *k, struct job *job, struct error *e)
 {
 	const struct stream_frame *f = job->frame;
@@ -157,8 +114,36 @@ static int work_on(
 				k->base, &base.size, e);
 	}
 	return r < 0 ? r
-		     : compress(k->cctx, s->w->level, base, data, &job->out, &job->stored,
-			       e);
+		     : stream_compress(k->cctx, s->w->level, base, data, &job->out,
+			       &job->stored, e);
+}
+
+/* The frame of the stream before that holds what job's is to hold, or NULL. */
+static const struct stream_frame *standing(
+	const struct streaming *s, const struct stream_frame *f)
+{
+	if (s->before.fd < 0 || !f || f->n_bases > 0)
+		return NULL;
+	return stream_file_find(&s->before, s->plan.contents + f->first, f->n_contents);
+}
+
+/* One that is damaged is made anew. */
+static int work_on(
+	struct streaming *s, struct worker *k, struct job *job, struct error *e)
+{
+	const struct stream_frame *there = standing(s, job->frame);
+
+	if (there) {
+		autofree void *stored = xmalloc(there->stored);
+
+		if (stream_file_read(&s->before, there, stored, k->in, NULL) == 0) {
+			job->out = take_ptr(&stored);
+			job->stored = there->stored;
+			job->copied = true;
+			return 0;
+		}
+	}
+	return make_frame(s, k, job, e);
 }
 
 static int worker_open(struct streaming *s, struct worker *k, struct error *e)
@@ -181,6 +166,43 @@ static void worker_release(struct worker *k)
 	git_repository_free(k->repo);
 	free(k->in);
 	free(k->base);
+}
+
+/* Would this libzstd, at this level, make `there` of what `f` holds? */
+static bool makes(struct streaming *s, const struct stream_frame *f,
+	const struct stream_frame *there)
+{
+	struct worker *k = &s->workers[0];
+	autofree void *stored = xmalloc(there->stored);
+	struct job job = { .frame = f };
+	bool same = worker_open(s, k, NULL) == 0 &&
+		    stream_file_read(&s->before, there, stored, k->in, NULL) == 0 &&
+		    make_frame(s, k, &job, NULL) == 0 && job.stored == there->stored &&
+		    memcmp(job.out, stored, job.stored) == 0;
+
+	free(job.out);
+	return same;
+}
+
+/* Frames of another level, or of another libzstd, are not mixed with ours: a few tell. */
+static void look_before(struct streaming *s)
+{
+	size_t n = s->plan.n_frames;
+
+	if (!s->w->before ||
+		stream_file_open(s->w->dir, s->w->before, &s->before, NULL) < 0)
+		return;
+	for (size_t i = 0, next = 0; i < n; i++) {
+		const struct stream_frame *there = standing(s, &s->plan.frames[i]);
+
+		if (i < next || !there)
+			continue;
+		if (!makes(s, &s->plan.frames[i], there)) {
+			stream_file_release(&s->before);
+			return;
+		}
+		next = i + n / SAMPLES;
+	}
 }
 
 static int run_job(void *ctx, unsigned worker, void *job_, struct error *e)
@@ -225,6 +247,7 @@ static int settle(struct streaming *s, size_t i, uint32_t *ret_stored, struct er
 	job->out = NULL;
 	*ret_stored = (uint32_t)job->stored;
 	s->frames_stored += job->stored;
+	s->copied += job->copied ? job->stored : 0;
 	return r;
 }
 
@@ -269,7 +292,11 @@ static int write_frames(struct streaming *s, struct error *e)
 {
 	const struct pool_work work = { .run = run_job, .drop = drop_job, .ctx = s };
 	size_t written = 0;
-	int r = pool_new(s->n_workers, QUEUE_BYTES, &work, &s->pool, e);
+	int r;
+
+	/* gather() has a better digest than git's for each content.  It cannot fail. */
+	(void)git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
+	r = pool_new(s->n_workers, QUEUE_BYTES, &work, &s->pool, e);
 
 	for (size_t i = 0; r == 0 && i < count(s); i++) {
 		size_t weight;
@@ -283,6 +310,7 @@ static int write_frames(struct streaming *s, struct error *e)
 	}
 	while (r == 0 && written < count(s))
 		r = write_one(s, written++, e);
+	(void)git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1);
 	return r;
 }
 
@@ -357,9 +385,10 @@ static int write_meta(
 		p.source = s->w->source->id;
 	print_index(s, &index);
 	p.index_length = (uint32_t)index.size;
-	r = compress(c, META_LEVEL, (struct bytes){ 0 }, s->w->head, &head_z, &head_n, e);
+	r = stream_compress(
+		c, META_LEVEL, (struct bytes){ 0 }, s->w->head, &head_z, &head_n, e);
 	if (r == 0)
-		r = compress(c, META_LEVEL, (struct bytes){ 0 }, buf_bytes(&index),
+		r = stream_compress(c, META_LEVEL, (struct bytes){ 0 }, buf_bytes(&index),
 			&index_z, &index_n, e);
 	(void)ZSTD_freeCCtx(c);
 	if (r < 0)
@@ -412,6 +441,8 @@ static int prepare(struct streaming *s, struct error *e)
 		r = io_spool(w->dir, &s->frames_fd, e);
 	if (r == 0)
 		cut_manifest(s);
+	if (r == 0)
+		look_before(s);
 	return r;
 }
 
@@ -423,6 +454,7 @@ static void streaming_release(struct streaming *s)
 	for (unsigned i = 0; i < THREADS_MAX; i++)
 		worker_release(&s->workers[i]);
 	stream_plan_release(&s->plan);
+	stream_file_release(&s->before);
 	blobs_release(&s->target_blobs);
 	blobs_release(&s->source_blobs);
 	free(s->slices);
@@ -431,14 +463,15 @@ static void streaming_release(struct streaming *s)
 	(void)pthread_cond_destroy(&s->finished);
 }
 
-int stream_write(
-	const struct stream_write *w, struct catalog_stream *ret, struct error *e)
+int stream_write(const struct stream_write *w, struct catalog_stream *ret,
+	uint64_t *ret_copied, struct error *e)
 {
 	struct streaming *s = xcalloc(1, sizeof(*s));
 	int r;
 
 	s->w = w;
 	s->frames_fd = -1;
+	s->before.fd = -1;
 	s->n_workers = pool_processors(THREADS_MAX);
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_cond_init(&s->finished, NULL);
@@ -447,60 +480,8 @@ int stream_write(
 		r = write_frames(s, e);
 	if (r == 0)
 		r = write_file(s, ret, e);
+	*ret_copied = s->copied;
 	streaming_release(s);
 	free(s);
 	return r < 0 ? err_prefix(e, r, "stream %s", w->name) : 0;
-}
-
-/* --- looking at one --------------------------------------------------------------- */
-
-static int look_index(int fd, const struct stream_prologue *p, struct catalog_stream *ret,
-	struct error *e)
-{
-	autofree void *stored = xmalloc(p->index_stored + 1);
-	autobuf raw = { 0 };
-	struct stream_index index;
-	size_t n;
-	int r = io_pread_full(fd, stored, p->index_stored,
-		(uint64_t)STREAM_PROLOGUE + p->head_stored, e);
-
-	if (r < 0)
-		return r;
-	buf_reserve(&raw, p->index_length);
-	n = ZSTD_decompress(raw.data, p->index_length, stored, p->index_stored);
-	if (ZSTD_isError(n) || n != p->index_length)
-		return err_set(e, E_INPUT, "the stream's index cannot be inflated");
-	raw.size = n;
-	r = stream_index_parse(&raw, p, &index, e);
-	if (r < 0)
-		return r;
-	*ret = (struct catalog_stream){
-		.source = p->source, .size = stream_size(p), .start = stream_frames_at(p)
-	};
-	for (size_t i = 0; i < index.n_slices; i++)
-		ret->start += index.slices[i].stored;
-	stream_index_release(&index);
-	return 0;
-}
-
-int stream_look(int dir, const char *name, const struct oid *target,
-	struct catalog_stream *ret, struct error *e)
-{
-	autofd fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
-	unsigned char text[STREAM_PROLOGUE];
-	struct stream_prologue p;
-	struct stat st;
-	int r;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(e, "%s", name);
-	r = io_pread_full(fd, text, sizeof(text), 0, e);
-	if (r == 0)
-		r = stream_prologue_parse(text, &p, e);
-	if (r == 0 && ((uint64_t)st.st_size != stream_size(&p) ||
-			      !oid_equal(&p.target, target)))
-		r = err_set(e, E_INPUT, "not a whole stream to this release");
-	if (r == 0)
-		r = look_index(fd, &p, ret, e);
-	return r < 0 ? err_prefix(e, r, "%s", name) : 0;
 }

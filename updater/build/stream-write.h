@@ -2,7 +2,8 @@
 /*
  * One release stream, written into a directory: compressed on all processors, in the
  * order of its plan, under its name only when it is complete and on the disk.  The same
- * releases, level and libzstd give the same bytes.
+ * releases, level and libzstd give the same bytes: a frame that the stream of the release
+ * before has already is copied, where its frames are what this level makes.
  */
 #ifndef BUILD_STREAM_WRITE_H
 #define BUILD_STREAM_WRITE_H
@@ -23,18 +24,15 @@ struct stream_write {
 	int level;
 	int dir;
 	const char *name;
+	const char *before; /* in `dir`: the full stream of the release before, or NULL */
 	const struct progress *progress;
 };
 
-/* Errors: E_INPUT a release that is not whole; E_SPACE; E_INTERRUPTED. */
-int stream_write(
-	const struct stream_write *w, struct catalog_stream *ret, struct error *e);
-
 /*
- * Read what `name` in `dir` says of itself.  Errors: E_NOTFOUND; E_INPUT it is no stream,
- * or not one to `target`.
+ * *ret_copied: bytes of it that stood in `before`.  Errors: E_INPUT a release that is not
+ * whole; E_SPACE; E_INTERRUPTED.
  */
-int stream_look(int dir, const char *name, const struct oid *target,
-	struct catalog_stream *ret, struct error *e);
+int stream_write(const struct stream_write *w, struct catalog_stream *ret,
+	uint64_t *ret_copied, struct error *e);
 
 #endif

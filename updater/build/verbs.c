@@ -371,14 +371,17 @@ static void print_published(const struct publish_sums *sums)
 {
 	char hex[OID_HEX_MAX];
 	char bytes[TEXT_SIZE_MAX];
+	char copied[TEXT_SIZE_MAX];
 
 	oid_hex(&sums->commit, hex);
 	text_size(sums->bytes, bytes);
+	text_size(sums->copied, copied);
 	(void)printf("channel  ");
 	term_foreign(stdout, sums->channel);
 	(void)printf("\ncommit   %s\nserial   %" PRIu64
-		     "\nstreams  %zu made (%s), %zu there already\n",
-		hex, sums->serial, sums->made, bytes, sums->kept);
+		     "\nstreams  %zu made (%s, of which %s as in the release before), "
+		     "%zu there already\n",
+		hex, sums->serial, sums->made, bytes, copied, sums->kept);
 	if (sums->pruned > 0)
 		(void)printf("pruned   %zu releases\n", sums->pruned);
 }
