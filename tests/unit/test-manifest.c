@@ -115,12 +115,13 @@ Test(manifest, entries_are_found_again)
 
 Test(manifest, names_are_found_as_they_are_written)
 {
-	static const char text[] = MANIFEST_HEADER
-		"d 0755 0 0 1.000000000 - - .\n"
-		"l 0777 0 0 1.000000000 - b a\n"
-		"l 0777 0 0 1.000000000 - x\\040b a\\040b\n"
-		"= user.b YQ==\n"
-		"l 0777 0 0 1.000000000 - x b\n";
+	static const char text[] =
+		MANIFEST_HEADER "d 0755 0 0 1.000000000 - - .\n"
+				"l 0777 0 0 1.000000000 - one 1\n"
+				"l 0777 0 0 1.000000000 - b a\n"
+				"l 0777 0 0 1.000000000 - x\\040b a\\040b\n"
+				"= user.b YQ==\n"
+				"l 0777 0 0 1.000000000 - x b\n";
 	autoreader r = manifest_reader_new(bytes_of(text));
 	struct entry entry;
 
@@ -129,6 +130,9 @@ Test(manifest, names_are_found_as_they_are_written)
 	cr_assert_eq(manifest_find(r, "b", &entry, NULL), 1);
 	cr_assert_str_eq(entry.target, "x");
 	cr_assert_eq(manifest_find(r, "YQ==", &entry, NULL), 0);
+	/* The first line, which is no entry's, ends so, too. */
+	cr_assert_eq(manifest_find(r, "1", &entry, NULL), 1);
+	cr_assert_str_eq(entry.target, "one");
 }
 
 static const struct {

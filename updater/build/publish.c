@@ -156,7 +156,7 @@ static int make_stream(struct publishing *p, const struct oid *source_id,
 	autofree char *before = NULL;
 	char hex[OID_HEX_MAX];
 	uint64_t copied = 0;
-	struct catalog_stream made;
+	struct catalog_stream made = { 0 };
 	struct stream_write w = {
 		.repo = p->repo,
 		.target = &p->target,

@@ -413,17 +413,19 @@ int manifest_find(
 	struct manifest_reader *r, const char *path, struct entry *ret, struct error *e)
 {
 	autobuf wanted = { 0 };
-	size_t at = 0;
+	size_t at = strlen(MANIFEST_HEADER); /* which ends as the line of a file "1" */
 
 	/* The path is the last field of an entry's line. */
 	buf_adds(&wanted, " ");
 	path_print(path, &wanted);
 	buf_adds(&wanted, "\n");
 	for (;;) {
-		const unsigned char *found = memmem(
-			r->text.data + at, r->text.size - at, wanted.data, wanted.size);
+		const unsigned char *found = NULL;
 		const unsigned char *line;
 
+		if (at < r->text.size)
+			found = memmem(r->text.data + at, r->text.size - at, wanted.data,
+				wanted.size);
 		if (!found)
 			return 0;
 		at = (size_t)(found - r->text.data) + 1;
