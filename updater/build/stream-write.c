@@ -23,7 +23,7 @@
 #define SLICE_EARLY (4u << 20) /* so far before a slice begins what it is made from */
 #define META_LEVEL  19	       /* of head and index */
 #define COPY_CHUNK  ((size_t)64 << 20)
-#define SAMPLES	    8 /* frames that tell whether another stream is of this level */
+#define SAMPLES	    16 /* frames that tell whether another stream is of this level */
 
 /* A frame on its way: inputs by digest, or (a slice) in memory. */
 struct job {
@@ -146,19 +146,6 @@ static int work_on(
 	return make_frame(s, k, job, e);
 }
 
-static int worker_open(struct streaming *s, struct worker *k, struct error *e)
-{
-	if (k->repo)
-		return 0;
-	if (git_repository_open(&k->repo, git_repository_path(s->w->repo)) < 0 ||
-		git_repository_odb(&k->reader.odb, k->repo) < 0)
-		return err_git(e, E_SYSTEM, "repository");
-	k->cctx = ZSTD_createCCtx();
-	k->in = xmalloc(STREAM_FRAME_MAX);
-	k->base = xmalloc(STREAM_FRAME_MAX);
-	return k->cctx ? 0 : err_set(e, E_SYSTEM, "zstd: out of memory");
-}
-
 static void worker_release(struct worker *k)
 {
 	(void)ZSTD_freeCCtx(k->cctx); /* takes NULL */
@@ -166,43 +153,89 @@ static void worker_release(struct worker *k)
 	git_repository_free(k->repo);
 	free(k->in);
 	free(k->base);
+	*k = (struct worker){ 0 };
 }
 
-/* Would this libzstd, at this level, make `there` of what `f` holds? */
-static bool makes(struct streaming *s, const struct stream_frame *f,
-	const struct stream_frame *there)
+static int worker_open(struct streaming *s, struct worker *k, struct error *e)
+{
+	int r = 0;
+
+	if (k->cctx)
+		return 0;
+	if (git_repository_open(&k->repo, git_repository_path(s->w->repo)) < 0 ||
+		git_repository_odb(&k->reader.odb, k->repo) < 0)
+		r = err_git(e, E_SYSTEM, "repository");
+	k->in = xmalloc(STREAM_FRAME_MAX);
+	k->base = xmalloc(STREAM_FRAME_MAX);
+	k->cctx = r == 0 ? ZSTD_createCCtx() : NULL;
+	if (r == 0 && !k->cctx)
+		r = err_set(e, E_SYSTEM, "zstd: out of memory");
+	if (r < 0)
+		worker_release(k);
+	return r;
+}
+
+/*
+ * Would this libzstd, at this level, make `there` of what `f` holds?  1, 0, or an error:
+ * that cannot be told, since one of them cannot be read.
+ */
+static int makes(struct streaming *s, const struct stream_frame *f,
+	const struct stream_frame *there, struct error *e)
 {
 	struct worker *k = &s->workers[0];
 	autofree void *stored = xmalloc(there->stored);
 	struct job job = { .frame = f };
-	bool same = worker_open(s, k, NULL) == 0 &&
-		    stream_file_read(&s->before, there, stored, k->in, NULL) == 0 &&
-		    make_frame(s, k, &job, NULL) == 0 && job.stored == there->stored &&
-		    memcmp(job.out, stored, job.stored) == 0;
+	int r = worker_open(s, k, e);
 
+	if (r == 0)
+		r = stream_file_read(&s->before, there, stored, k->in, e);
+	if (r == 0)
+		r = make_frame(s, k, &job, e);
+	if (r == 0)
+		r = job.stored == there->stored &&
+		    memcmp(job.out, stored, job.stored) == 0;
 	free(job.out);
-	return same;
+	return r;
 }
 
-/* Frames of another level, or of another libzstd, are not mixed with ours: a few tell. */
-static void look_before(struct streaming *s)
+/* Does it tell levels from each other?  What does not shrink is the same at each. */
+static bool tells(const struct stream_frame *there)
 {
-	size_t n = s->plan.n_frames;
+	return there && there->length <= STREAM_SHARED_MAX &&
+	       there->stored < there->length - there->length / 8;
+}
 
-	if (!s->w->before ||
-		stream_file_open(s->w->dir, s->w->before, &s->before, NULL) < 0)
-		return;
-	for (size_t i = 0, next = 0; i < n; i++) {
-		const struct stream_frame *there = standing(s, &s->plan.frames[i]);
+/*
+ * Frames of another level, or of another libzstd, are not mixed with ours: a sample of
+ * those that stand in both tells.
+ */
+static int look_before(struct streaming *s, struct error *e)
+{
+	const struct stream_frame *frames = s->plan.frames;
+	size_t n = 0;
+	size_t seen = 0;
+	unsigned same = 0;
+	int r = stream_file_open(s->w->dir, s->w->before, &s->before, NULL);
 
-		if (i < next || !there)
+	if (r < 0)
+		return 0; /* never published, or nothing one could copy from */
+	for (size_t i = 0; i < s->plan.n_frames; i++)
+		n += tells(standing(s, &frames[i]));
+	for (size_t i = 0; r >= 0 && i < s->plan.n_frames; i++) {
+		const struct stream_frame *there = standing(s, &frames[i]);
+
+		if (!tells(there) || seen++ % (n / SAMPLES + 1) != 0)
 			continue;
-		if (!makes(s, &s->plan.frames[i], there)) {
-			stream_file_release(&s->before);
-			return;
-		}
-		next = i + n / SAMPLES;
+		r = makes(s, &frames[i], there, e);
+		same += r == 1;
+		if (r == 0)
+			break;
+		if (r == E_INPUT) /* damaged, and made anew in its turn */
+			r = 1;
 	}
+	if (r == 0 || same == 0)
+		stream_file_release(&s->before);
+	return r < 0 ? r : 0;
 }
 
 static int run_job(void *ctx, unsigned worker, void *job_, struct error *e)
@@ -310,6 +343,8 @@ static int write_frames(struct streaming *s, struct error *e)
 	}
 	while (r == 0 && written < count(s))
 		r = write_one(s, written++, e);
+	pool_free(s->pool); /* nobody reads any more */
+	s->pool = NULL;
 	(void)git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1);
 	return r;
 }
@@ -441,8 +476,8 @@ static int prepare(struct streaming *s, struct error *e)
 		r = io_spool(w->dir, &s->frames_fd, e);
 	if (r == 0)
 		cut_manifest(s);
-	if (r == 0)
-		look_before(s);
+	if (r == 0 && w->before)
+		r = look_before(s, e);
 	return r;
 }
 

@@ -2,8 +2,8 @@
 /*
  * One release stream, written into a directory: compressed on all processors, in the
  * order of its plan, under its name only when it is complete and on the disk.  The same
- * releases, level and libzstd give the same bytes: a frame that the stream of the release
- * before has already is copied, where its frames are what this level makes.
+ * releases, level and libzstd give the same bytes: frames that the stream of the release
+ * before has already are copied, where a sample of them is what this level makes.
  */
 #ifndef BUILD_STREAM_WRITE_H
 #define BUILD_STREAM_WRITE_H

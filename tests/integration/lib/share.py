@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """share.py STREAM HAS: of what STREAM carries and HAS, another stream from nothing, does not:
 the bytes before STREAM's contents, the bytes of the frames those contents stand in, and
-the contents' own part of them (by their length), each a number."""
+the contents' own part of them (by their length), each a number.
+share.py --common STREAM HAS: where in HAS frames begin that STREAM has, too."""
 import struct
 import subprocess
 import sys
@@ -25,6 +26,14 @@ def index(path):
     return begin, frames
 
 
+if sys.argv[1] == "--common":
+    frames = {tuple(contents) for _, _, contents in index(sys.argv[2])[1]}
+    at, has = index(sys.argv[3])
+    for stored, _, contents in has:
+        if tuple(contents) in frames:
+            print(at)
+        at += stored
+    sys.exit()
 begins, target = index(sys.argv[1])
 has = set().union(*(contents for _, _, contents in index(sys.argv[2])[1]))
 whole = part = 0
