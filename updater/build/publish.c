@@ -10,7 +10,7 @@
 
 #include "base/io.h"
 #include "base/text.h"
-#include "build/stream-file.h"
+#include "build/published.h"
 #include "build/stream-write.h"
 
 #define CHAIN_SHOWN_MAX 64 /* releases of which a full stream carries the commits */
@@ -122,8 +122,8 @@ static int make_head(git_repository *repo, struct committed *first,
 static int look(int dir, const char *name, const struct oid *target,
 	struct catalog_stream *ret, struct error *e)
 {
-	autostreamfile f = { .fd = -1 };
-	int r = stream_file_open(dir, name, &f, e);
+	autopublished f = { .fd = -1 };
+	int r = published_open(dir, name, &f, e);
 
 	if (r == E_NOTFOUND)
 		return 0;
@@ -131,7 +131,7 @@ static int look(int dir, const char *name, const struct oid *target,
 		r = err_set(e, E_INPUT, "%s: a stream to another release", name);
 	if (r < 0)
 		return r;
-	*ret = stream_file_line(&f);
+	*ret = published_line(&f);
 	return 1;
 }
 

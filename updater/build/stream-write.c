@@ -12,8 +12,8 @@
 #include "base/io.h"
 #include "base/newfile.h"
 #include "base/pool.h"
+#include "build/published.h"
 #include "build/stream-compress.h"
-#include "build/stream-file.h"
 #include "build/stream-plan.h"
 
 #define RING	    64 /* frames under way, written ones not counted */
@@ -53,7 +53,7 @@ struct streaming {
 	struct blobs target_blobs;
 	struct blobs source_blobs;
 	struct stream_plan plan;
-	struct stream_file before; /* fd -1: nothing is copied from it */
+	struct published before; /* fd -1: nothing is copied from it */
 	struct stream_slice *slices;
 	size_t n_slices;
 	struct worker workers[THREADS_MAX];
@@ -124,7 +124,7 @@ static const struct stream_frame *standing(
 {
 	if (s->before.fd < 0 || !f || f->n_bases > 0)
 		return NULL;
-	return stream_file_find(&s->before, s->plan.contents + f->first, f->n_contents);
+	return published_find(&s->before, s->plan.contents + f->first, f->n_contents);
 }
 
 /* One that is damaged is made anew. */
@@ -136,7 +136,7 @@ static int work_on(
 	if (there) {
 		autofree void *stored = xmalloc(there->stored);
 
-		if (stream_file_read(&s->before, there, stored, k->in, NULL) == 0) {
+		if (published_read(&s->before, there, stored, k->in, NULL) == 0) {
 			job->out = take_ptr(&stored);
 			job->stored = there->stored;
 			job->copied = true;
@@ -187,8 +187,8 @@ static int makes(struct streaming *s, const struct stream_frame *f,
 	struct job job = { .frame = f };
 	int r = worker_open(s, k, e);
 
-	if (r == 0)
-		r = stream_file_read(&s->before, there, stored, k->in, e);
+	if (r == 0 && published_read(&s->before, there, stored, k->in, e) < 0)
+		r = E_INPUT; /* whatever it was: nothing depends on that file */
 	if (r == 0)
 		r = make_frame(s, k, &job, e);
 	if (r == 0)
@@ -215,7 +215,7 @@ static int look_before(struct streaming *s, struct error *e)
 	size_t n = 0;
 	size_t seen = 0;
 	unsigned same = 0;
-	int r = stream_file_open(s->w->dir, s->w->before, &s->before, NULL);
+	int r = published_open(s->w->dir, s->w->before, &s->before, NULL);
 
 	if (r < 0)
 		return 0; /* never published, or nothing one could copy from */
@@ -234,7 +234,7 @@ static int look_before(struct streaming *s, struct error *e)
 			r = 1;
 	}
 	if (r == 0 || same == 0)
-		stream_file_release(&s->before);
+		published_release(&s->before);
 	return r < 0 ? r : 0;
 }
 
@@ -489,7 +489,7 @@ static void streaming_release(struct streaming *s)
 	for (unsigned i = 0; i < THREADS_MAX; i++)
 		worker_release(&s->workers[i]);
 	stream_plan_release(&s->plan);
-	stream_file_release(&s->before);
+	published_release(&s->before);
 	blobs_release(&s->target_blobs);
 	blobs_release(&s->source_blobs);
 	free(s->slices);

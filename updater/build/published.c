@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See stream-file.h. */
-#include "build/stream-file.h"
+/* See published.h. */
+#include "build/published.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -21,7 +21,7 @@ static int inflate(const void *stored, size_t n, void *into, size_t size, struct
 					    : 0;
 }
 
-static int load_index(struct stream_file *f, struct error *e)
+static int load_index(struct published *f, struct error *e)
 {
 	const struct stream_prologue *p = &f->prologue;
 	autofree void *stored = xmalloc(p->index_stored + 1);
@@ -47,7 +47,7 @@ static int by_digest(const void *a, const void *b)
 	return memcmp(&x->digest, &y->digest, sizeof(x->digest));
 }
 
-static void sort_frames(struct stream_file *f)
+static void sort_frames(struct published *f)
 {
 	f->firsts = xcalloc(f->index.n_frames + 1, sizeof(*f->firsts));
 	for (size_t i = 0; i < f->index.n_frames; i++) {
@@ -63,10 +63,10 @@ static void sort_frames(struct stream_file *f)
 	qsort(f->firsts, f->n_firsts, sizeof(*f->firsts), by_digest);
 }
 
-int stream_file_open(int dir, const char *name, struct stream_file *ret, struct error *e)
+int published_open(int dir, const char *name, struct published *ret, struct error *e)
 {
-	autostreamfile f = { .fd = openat(dir, name,
-				     O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY) };
+	autopublished f = { .fd = openat(dir, name,
+				    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY) };
 	unsigned char text[STREAM_PROLOGUE];
 	struct stat st;
 	int r;
@@ -84,19 +84,19 @@ int stream_file_open(int dir, const char *name, struct stream_file *ret, struct 
 		return err_prefix(e, r, "%s", name);
 	sort_frames(&f);
 	*ret = f;
-	f = (struct stream_file){ .fd = -1 }; /* given away */
+	f = (struct published){ .fd = -1 }; /* given away */
 	return 0;
 }
 
-void stream_file_release(struct stream_file *f)
+void published_release(struct published *f)
 {
 	stream_index_release(&f->index);
 	free(f->firsts);
 	cleanup_fd(&f->fd);
-	*f = (struct stream_file){ .fd = -1 };
+	*f = (struct published){ .fd = -1 };
 }
 
-struct catalog_stream stream_file_line(const struct stream_file *f)
+struct catalog_stream published_line(const struct published *f)
 {
 	struct catalog_stream line = { .source = f->prologue.source,
 		.size = stream_size(&f->prologue),
@@ -109,8 +109,8 @@ struct catalog_stream stream_file_line(const struct stream_file *f)
 
 /* --- frames ----------------------------------------------------------------------- */
 
-const struct stream_frame *stream_file_find(
-	const struct stream_file *f, const struct stream_content *contents, uint32_t n)
+const struct stream_frame *published_find(
+	const struct published *f, const struct stream_content *contents, uint32_t n)
 {
 	const struct first_content key = { .digest = contents[0].digest };
 	const struct first_content *found =
@@ -131,7 +131,7 @@ const struct stream_frame *stream_file_find(
 	return found->frame;
 }
 
-int stream_file_read(const struct stream_file *f, const struct stream_frame *frame,
+int published_read(const struct published *f, const struct stream_frame *frame,
 	void *stored, unsigned char *inflated, struct error *e)
 {
 	size_t at = 0;
