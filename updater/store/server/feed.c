@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "store/server/loose.h"
 
 #define CHUNK (256 * 1024)
 
@@ -140,22 +141,15 @@ static int take_pack(struct feed *f, struct feed_pack *p, struct error *e)
 /* Copy a loose object's file as it is: 1 done, 0 there is none. */
 static int copy_loose(struct feed *f, const git_oid *id, struct error *e)
 {
-	char name[GIT_OID_HEXSZ + 2]; /* "ab/cdef..." */
-	autofree char *from = NULL;
+	char name[LOOSE_NAME];
 	autobuf data = { 0 };
 	char tmp[40];
 	autofd fd = -1;
-	int r;
+	int r = loose_read(f->objects, id, &data, e);
 
-	git_oid_pathfmt(name, id);
-	name[GIT_OID_HEXSZ + 1] = '\0';
-	from = xasprintf("%s%s", f->objects, name);
-	/* Files over 16 MiB are stored in pieces, so no object has to be larger. */
-	r = io_read_file_at(AT_FDCWD, from, 64u << 20, &data, e);
-	if (r == E_NOTFOUND)
-		return 0;
-	if (r < 0)
-		return err_set(e, E_REMOTE, "%s: cannot be read", from);
+	if (r <= 0)
+		return r;
+	loose_name(id, name);
 	(void)snprintf(tmp, sizeof(tmp), "tmp_%.20s", name + 3);
 	(void)unlinkat(f->objects_fd, tmp, 0); /* of a fetch that was killed */
 	fd = openat(f->objects_fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
@@ -165,6 +159,9 @@ static int copy_loose(struct feed *f, const git_oid *id, struct error *e)
 	r = io_write_full(fd, data.data, data.size, e);
 	if (r < 0)
 		return err_prefix(e, r, "store");
+	/* No power cut leaves half of it under its name. */
+	if (fdatasync(fd) < 0)
+		return err_set(e, E_SYSTEM, "store: fdatasync: %s", strerror(errno));
 	name[2] = '\0';
 	(void)mkdirat(f->objects_fd, name, 0700); /* there already, or rename fails */
 	name[2] = '/';

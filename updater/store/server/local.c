@@ -5,6 +5,7 @@
 #include "store/server/commits.h"
 #include "store/server/feed.h"
 #include "store/server/held.h"
+#include "store/server/loose.h"
 #include "store/server/oidset.h"
 #include "store/url.h"
 
@@ -189,6 +190,7 @@ int local_history(struct session *ss, git_repository *repo, const char *channel,
 	git_oid *ret, struct error *e)
 {
 	autogit(git_repository) source = NULL;
+	autofree char *objects = NULL;
 	git_oid id = { { 0 } };
 	int r = open_source(ss, &source, e);
 
@@ -200,10 +202,15 @@ int local_history(struct session *ss, git_repository *repo, const char *channel,
 	if (r < 0)
 		return r;
 	*ret = id;
+	objects = xasprintf("%sobjects/", git_repository_commondir(source));
 	r = held_begin(repo, e);
 	for (int n = 0; r == 0 && n < COMMITS_KEPT; n++) {
 		autogit(git_commit) commit = NULL;
+		autobuf file = { 0 };
 
+		r = loose_read(objects, &id, &file, e);
+		if (r < 0)
+			return r;
 		if (git_commit_lookup(&commit, source, &id) < 0)
 			return err_git(e, E_REMOTE, "%s", ss->shown_url);
 		r = copy_commit(source, repo, &id, e);

@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
-#include "base/buf.h"
-#include "store/server/session.h"
+#include "base/io.h"
+#include "manifest/manifest.h"
 
-#define OBJECTS GIT_DIR "/objects"
+#define OBJECTS	  GIT_DIR "/objects"
+#define LOOSE_MAX (64u << 20) /* bytes; files over 16 MiB are stored in pieces */
 
 static void list_below(int at, const char *two, struct loose *l)
 {
@@ -64,4 +66,48 @@ void loose_remove(const struct loose *l)
 		(void)snprintf(path, sizeof(path), OBJECTS "/%.2s/%s", hex, hex + 2);
 		(void)unlink(path); /* the next look counts it again */
 	}
+}
+
+/* --- one ------------------------------------------------------------------------- */
+
+void loose_name(const git_oid *id, char ret[LOOSE_NAME])
+{
+	git_oid_pathfmt(ret, id);
+	ret[LOOSE_NAME - 1] = '\0';
+}
+
+/* One zlib stream, to its end?  What it holds is checked where it is used. */
+static bool is_whole(struct bytes file)
+{
+	unsigned char out[16384];
+	z_stream z = { .next_in = (unsigned char *)(uintptr_t)file.data,
+		.avail_in = (unsigned)file.size };
+	int r = inflateInit(&z);
+
+	while (r == Z_OK && z.total_out <= MANIFEST_SIZE_MAX) {
+		z.next_out = out;
+		z.avail_out = sizeof(out);
+		r = inflate(&z, Z_NO_FLUSH);
+	}
+	(void)inflateEnd(&z);
+	return r == Z_STREAM_END && z.avail_in == 0;
+}
+
+int loose_read(const char *objects, const git_oid *id, struct buf *ret, struct error *e)
+{
+	char name[LOOSE_NAME];
+	autofree char *path = NULL;
+	int r;
+
+	loose_name(id, name);
+	path = xasprintf("%s%s", objects, name);
+	r = io_read_file_at(AT_FDCWD, path, LOOSE_MAX, ret, e);
+	if (r == E_NOTFOUND)
+		return 0;
+	if (r < 0)
+		return err_set(e, E_REMOTE, "%s: cannot be read", path);
+	if (!is_whole(buf_bytes(ret)))
+		return err_set(e, E_REMOTE,
+			"%s: is damaged; see `git fsck` there, and fetch again", path);
+	return 1;
 }
