@@ -27,11 +27,6 @@ static size_t on_answer(char *data, size_t size, size_t n, void *ctx)
 	struct answer *a = ctx;
 
 	(void)size;
-	if (n > BUFFER_MAX - a->fill && a->start > 0) {
-		memmove(a->data, a->data + a->start, a->fill - a->start);
-		a->fill -= a->start;
-		a->start = 0;
-	}
 	if (n > BUFFER_MAX - a->fill) {
 		a->paused = true;
 		return CURL_WRITEFUNC_PAUSE;

@@ -167,11 +167,6 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 	if (!b->checked && !fits(b))
 		return 0;
 	b->checked = true;
-	if (n > BUFFER_MAX - b->fill && b->start > 0) {
-		memmove(b->data, b->data + b->start, b->fill - b->start);
-		b->fill -= b->start;
-		b->start = 0;
-	}
 	if (n > BUFFER_MAX - b->fill) {
 		b->paused = true;
 		return CURL_WRITEFUNC_PAUSE;

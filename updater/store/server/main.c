@@ -182,14 +182,6 @@ static int serve_tip(struct server *s, bool fetch, const char *channel, struct e
 	return send_tip(&s->ss, r, &tip, e);
 }
 
-static int serve_log(
-	struct session *ss, struct bytes payload, const char *text, struct error *e)
-{
-	if (payload.size < 4)
-		return err_set(e, E_USAGE, "LOG: too short");
-	return history_log(ss, le32_get(payload.data), text + 4, e);
-}
-
 static int commit_id(const struct frame *f, git_oid *ret, struct error *e)
 {
 	if (f->payload.size != OID_SIZE)
@@ -288,8 +280,9 @@ static int serve_history(
 	r = repository_open(&s->ss, e);
 	if (r < 0)
 		return r;
-	return f->type == FRAME_RELEASE ? history_release(&s->ss, text, e)
-					: serve_log(&s->ss, f->payload, text, e);
+	return f->type == FRAME_RELEASE
+		       ? history_release(&s->ss, text, e)
+		       : history_log(&s->ss, le32_get(f->payload.data), text + 4, e);
 }
 
 static int serve_option(struct server *s, const char *text, struct error *e)

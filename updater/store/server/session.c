@@ -212,13 +212,13 @@ int options_set(struct options *o, const char *text, struct error *e)
 			e, E_USAGE, "osupdate-store knows no option %.*s", (int)n, text);
 	if (*field)
 		return err_set(e, E_USAGE, "option %.*s is given twice", (int)n, text);
-	*field = xstrdup(equals + 1);
-	if (field == &o->url && url_kind(o->url) == URL_UNKNOWN)
+	if (field == &o->url && url_kind(equals + 1) == URL_UNKNOWN)
 		return err_set(e, E_USAGE,
 			"url: %s: not http://, https://, git://, ssh://, host:path, "
 			"file:// or an "
 			"absolute path",
-			o->url);
+			equals + 1);
+	*field = xstrdup(equals + 1);
 	return 0;
 }
 
