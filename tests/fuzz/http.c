@@ -2,8 +2,9 @@
 /*
  * What web servers answer, through the real libcurl.  The first byte chooses what is
  * asked and how, the next two where; the rest is what servers send, a connection up to
- * each "\0\0".  One server may be a directory, which seeds.py makes.  Time passes only
- * where somebody waits.
+ * each "\0\0": one that ends with SILENT stays open, one that ends with ENDLESS sends
+ * what it has time and again.  One server may be a directory, which seeds makes.  Time
+ * passes only where somebody waits.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -16,10 +17,17 @@
 #define STATE	  "build/corpus/http/state"
 #define SMALL_MAX 3000
 #define READ_MAX  (1 << 20)
+#define SILENT	  0xff
+#define ENDLESS	  0xfe
+#define ROOT_S	  300 /* so long root waits */
 
 static struct libcurl real;
 static char *local;
+static char *many;
 static struct bytes sent; /* what is left of the input */
+static bool no_memory;
+static struct session *asking;
+static time_t root_ends; /* when it has had enough */
 static struct timespec now = { .tv_sec = 1000 };
 
 /* --- in the place of time ---------------------------------------------------------- */
@@ -57,6 +65,8 @@ static CURLMcode no_poll(
 	(void)n;
 	(void)ret;
 	pass(ms);
+	if (now.tv_sec > root_ends)
+		asking->fd = -1;
 	return CURLM_OK;
 }
 
@@ -77,6 +87,7 @@ static curl_socket_t open_socket(void *ctx, curlsocktype what, struct curl_socka
 {
 	struct bytes part = next_connection();
 	static const int size = 1 << 20;
+	unsigned char last = part.size ? part.data[part.size - 1] : 0;
 	int pair[2];
 
 	(void)ctx;
@@ -84,11 +95,14 @@ static curl_socket_t open_socket(void *ctx, curlsocktype what, struct curl_socka
 	(void)to;
 	assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) ==
 		0);
-	(void)setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (part.size > 0)
-		(void)!send(pair[1], part.data, part.size, MSG_NOSIGNAL);
+	(void)setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	part.size -= last == SILENT || last == ENDLESS;
+	for (size_t n = 0; part.size > 0 && n < (size_t)size; n += part.size)
+		if (send(pair[1], part.data, part.size, MSG_NOSIGNAL) < 0 ||
+			last != ENDLESS)
+			break;
 	/* What libcurl asks stays in the socket; both ends go with it. */
-	assert(shutdown(pair[1], SHUT_WR) == 0);
+	assert(last == SILENT || shutdown(pair[1], SHUT_WR) == 0);
 	assert(dup2(pair[1], pair[0] + 200) >= 0 && close(pair[1]) == 0);
 	return pair[0];
 }
@@ -111,9 +125,10 @@ int connect(int fd, const struct sockaddr *to, socklen_t size)
 
 static CURL *new_handle(void)
 {
-	CURL *easy = real.easy_init();
+	CURL *easy = no_memory ? NULL : real.easy_init();
 
-	assert(easy);
+	if (!easy)
+		return NULL;
 	(void)real.easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	(void)real.easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 	(void)real.easy_setopt(easy, CURLOPT_NOPROXY, "*");
@@ -128,12 +143,21 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	local = xasprintf("file://%s/" STATE "/www http://127.0.0.1:1/a", top);
+	many = xcalloc(HTTP_PLACES_MAX + 2, 9);
+	for (size_t i = 0; i <= HTTP_PLACES_MAX; i++)
+		memcpy(many + 9 * i, "http://a ", 9);
 	assert(chdir(STATE) == 0);
 	assert(libcurl_load(&e) == 0);
 	real = curl;
 	curl.easy_init = new_handle;
 	curl.multi_poll = no_poll;
 	return 0;
+}
+
+/* Nobody is there any more who asks, or there is no memory. */
+static bool is_over(void)
+{
+	return no_memory || asking->fd < 0;
 }
 
 /* --- what is asked ----------------------------------------------------------------- */
@@ -150,9 +174,10 @@ static void try_answer(struct http *h, bool post)
 
 	for (size_t all = 0; r == 0 && n > 0 && all < READ_MAX; all += n) {
 		r = answer_some(a, data, sizeof(data), &n, &e);
-		assert(r == E_REMOTE || (r == 0 && n <= sizeof(data)));
+		assert(r == E_REMOTE || (r == 0 && n <= sizeof(data)) ||
+			(r == E_SYSTEM && is_over()));
 	}
-	assert(strlen(answer_type(a)) < READ_MAX);
+	assert(no_memory || strlen(answer_type(a)) < READ_MAX);
 	if (r == 0 && !post)
 		(void)answer_follow(a, &e);
 	answer_close(a);
@@ -188,7 +213,8 @@ static void try_body(struct http *h, uint64_t at, uint64_t end)
 			break;
 		r = body_read(b, data, n, &e);
 		assert(r != 0 || body_at(b) == from + n);
-		assert(r == 0 || r == E_NOTFOUND || r == E_REMOTE);
+		assert(r == 0 || r == E_NOTFOUND || r == E_REMOTE ||
+			(r == E_SYSTEM && is_over()));
 		assert(r != 0 || body_total(b) != 0); /* known, if not true */
 	}
 	body_close(b);
@@ -213,26 +239,40 @@ static void set_options(struct options *o, unsigned how)
 	o->username = how & 64 ? user : NULL;
 }
 
-static const char *places(unsigned how)
+static const char *places(unsigned how, unsigned where)
 {
+	if (where == 0xff)
+		return "ftp://127.0.0.1/a/";
+	if (where == 0xfe)
+		return many;
 	if (how & 32)
 		return local;
-	return how & 128 ? "http://127.0.0.1:1/a http://127.0.0.1:2/b"
+	return how & 128 ? "http://127.0.0.1:1/a/ http://127.0.0.1:2/b"
 			 : "http://127.0.0.1:1/a";
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct session ss = { .fd = open("/dev/null", O_WRONLY | O_CLOEXEC) };
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct session ss = { .fd = fd };
 	unsigned what = size ? (data[0] & 7) % 5 : 0;
 	struct http *h = NULL;
 	struct error e;
 
-	if (size < 3 || ss.fd < 0)
+	if (size < 3) {
+		(void)close(fd);
 		return 0;
+	}
+	asking = &ss;
+	root_ends = now.tv_sec + ROOT_S;
 	sent = (struct bytes){ data + 3, size - 3 };
 	set_options(&ss.options, data[0]);
-	assert(http_open(&ss, places(data[0]), NULL, &h, &e) == 0);
+	no_memory = data[2] == 0xfd;
+	if (http_open(&ss, places(data[0], data[2]), NULL, &h, &e) < 0) {
+		assert(!h && e.code == E_USAGE);
+		(void)close(fd);
+		return 0;
+	}
 	switch (what) {
 	case 0:
 	case 1:
@@ -246,6 +286,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try_body(h, data[1], data[2] ? data[1] + 10u * data[2] : 0);
 	}
 	http_close(h);
-	(void)close(ss.fd);
+	(void)close(fd);
 	return 0;
 }

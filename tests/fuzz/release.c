@@ -174,7 +174,7 @@ static void try_proof(struct bytes proof)
 		try_payload(buf_bytes(&payload));
 }
 
-/* The release that seeds.py makes tags of. */
+/* The release that seeds makes tags of. */
 static struct bytes release_text(void)
 {
 	static const char text[] =

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What root asks of the store process, should root be wrong: all of osupdate-store, in
- * build/corpus/request/state (seeds.py makes the repository there that is fetched from).
+ * build/corpus/request/state (seeds makes the repository there that is fetched from).
  * Its answers are whole frames of kinds that a store process sends.
  */
 #include <errno.h>
@@ -16,8 +16,10 @@
 
 #define STATE "build/corpus/request/state"
 
-static char *url;
-static char *stream;
+/* Of repositories: the one that is there, one that is damaged, one that is not there;
+ * and none. */
+static char *urls[4];
+static char *streams[2];
 
 int store_main(void);
 int __wrap_sandbox_enter(struct sandbox *s, const struct options *o, struct error *e);
@@ -47,8 +49,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	assert(digest_init_once(NULL) == 0);
 	/* It does not stand being ended and begun again: it is never ended. */
 	assert(git_libgit2_init() > 0);
-	url = xasprintf("url=file://%s/" STATE "/os.git", top);
-	stream = xasprintf("stream=file://%s/" STATE "/www", top);
+	urls[0] = xasprintf("url=file://%s/" STATE "/os.git", top);
+	urls[1] = xasprintf("url=file://%s/" STATE "/damaged.git", top);
+	urls[2] = xasprintf("url=%s/" STATE "/none.git", top);
+	urls[3] = xstrdup("url=gopher://x");
+	streams[0] = xasprintf("stream=file://%s/" STATE "/www", top);
+	streams[1] = xasprintf("stream=file://%s/" STATE "/none ftp://x", top);
 	assert(mkdir(STATE "/store", 0755) == 0 || errno == EEXIST);
 	assert(chdir(STATE "/store") == 0);
 	return 0;
@@ -61,13 +67,16 @@ static bool begins(struct bytes b, const char *with)
 	return b.size >= strlen(with) && memcmp(b.data, with, strlen(with)) == 0;
 }
 
-/* Nothing is asked of a network, or of other files of this machine. */
+/* Nothing is asked of a network, or of other files of this machine: what follows the
+ * equals sign chooses. */
 static struct bytes tame(unsigned char type, struct bytes payload)
 {
+	unsigned last = payload.size ? payload.data[payload.size - 1] : 0;
+
 	if (type == FRAME_OPTION && begins(payload, "url="))
-		return bytes_of(url);
+		return bytes_of(urls[last % 4]);
 	if (type == FRAME_OPTION && begins(payload, "stream="))
-		return bytes_of(stream);
+		return bytes_of(streams[last % 2]);
 	return payload;
 }
 
