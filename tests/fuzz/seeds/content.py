@@ -34,7 +34,8 @@ def manifest():
     seed("no-target", head + f"l 0777 0 0 0.000000000 -  a\n")
     seed("reserved", small.replace("\0", "") + file("usr/lib/osupdate/manifest"))
     seed("long-path", head + file("x/" * 2100 + "y"))
-    seed("types", small + "\0" + small.replace("d 0755 0 0 0.000000000 - - usr/lib/osupdate", "p 0755 0 0 0.000000000 - - usr/lib/osupdate"))
+    directory = "0755 0 0 0.000000000 - - usr/lib/osupdate"
+    seed("types", small + "\0" + small.replace("d " + directory, "p " + directory))
     seed("attributes", head + file("a") + "= user.a Zg==\n" + own + "\0" + head + file("a") + "= user.b Zg==\n" + own)
     for i, bad in enumerate((
             "h 0644 - - - - file b\n", "h - - - - - file b\n= user.a -\n", "h - - - - - later b\n",

@@ -21,7 +21,8 @@ def state():
     for i, line in enumerate((
             "phase idle", "phase what", "boot-id \x01", "boot-id " + "x" * 100, "target a b", f"release {ref} x",
             f"release {short.replace(' 12 ', ' 0 ')} v", f"release {DIGEST} x", "release x", f"release {short} \\9",
-            f"release {short} \\000", f"release {short} \\141", f"release {short} \\12", f"release {short.replace(' 12 ', ' x ')} v",
+            f"release {short} \\000", f"release {short} \\141", f"release {short} \\12",
+            f"release {short.replace(' 12 ', ' x ')} v",
             f"release {short} {'v' * 200}", "arm-calls 1001", "arm-calls x", "arm-calls 1 2", "retries 3 4", "floor x",
             "floor 1 2", "floor-time -", "floor-time 1 2", "floor-signed-by x y", "floor-signed-by 1 " + "s" * 99,
             f"signed-by {DIGEST} " + "s" * 99, "signed-by x y", "valid-until 1 2", f"candidate {ref} x", f"denied {ref} \x7f",

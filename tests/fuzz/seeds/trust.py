@@ -32,7 +32,7 @@ def public_key(byte, application=None):
     return kind + " " + base64.b64encode(wire).decode()
 
 
-def trust_refusals(payload):
+def refused_payloads(payload):
     """What is wrong in one place each: in the commit's text, its headers, its message."""
     whole = payload + MESSAGE
     for i, (old, new) in enumerate((
@@ -63,7 +63,7 @@ def release():
     seed("payload", "\1" + payload + MESSAGE)
     until = MESSAGE + "Osupdate-Valid-Until: 2027-06-01T00:00:00Z\n"
     seed("payload-until", "\1" + payload + until)
-    trust_refusals(payload)
+    refused_payloads(payload)
     # Made by the stock tools, as on a builder's machine.
     with tempfile.TemporaryDirectory() as d:
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", d + "/key", cwd=d)
@@ -116,7 +116,9 @@ def release():
     for i, (old, new) in enumerate(((b"BEGIN", b"BEGUN"), (b"END", b"FIN"), (b"U1NIU0lH", b"U1NIU0l!"),
                                     (b"U1NIU0lH", b"U1NI\nU0lH"), (b"\n", b"\n" * 4100))):
         seed(f"armor-refused-{i}", b"\2" + armor.replace(old, new, 1))
-    for i, (old, new) in enumerate(((b"\ngpgsig", b"\nxpgsig"), (commit[commit.index(b"\ngpgsig"):commit.index(b"\n\nRelease")], b""), (b"\n -----END SSH SIGNATURE-----\n\n", b"\n -----END"),
+    signature = commit[commit.index(b"\ngpgsig"):commit.index(b"\n\nRelease")]
+    for i, (old, new) in enumerate(((b"\ngpgsig", b"\nxpgsig"), (signature, b""),
+                                    (b"\n -----END SSH SIGNATURE-----\n\n", b"\n -----END"),
                                     (b"SIGNATURE-----\n\n", b"SIGNATURE-----\ngpgsig x\n\n"))):
         seed(f"commit-refused-{i}", b"\0" + signers + b"\0" + commit.replace(old, new, 1))
     seed("commit-threshold", b"\0# osupdate: threshold 2\n" + signers + b"\0" + commit)
