@@ -17,8 +17,7 @@ struct answer {
 	size_t start;
 	size_t fill;
 	bool paused;
-	bool ended;
-	CURLcode result;
+	struct http_end over;
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -56,7 +55,7 @@ struct answer *answer_open(
 	a->h = h;
 	a->path = xstrdup(path);
 	a->data = xmalloc(BUFFER_MAX);
-	a->easy = http_request(h, 0, path, a->why);
+	a->easy = http_request(h, 0, path, a->why, &a->over);
 	if (!a->easy)
 		return a;
 	for (size_t i = 0; headers[i]; i++)
@@ -103,10 +102,9 @@ static int pump(struct answer *a, struct error *e)
 		if (r < 0)
 			return r;
 		(void)curl.multi_perform(a->h->multi, &running);
-		if (http_take_result(a->h->multi, a->easy, &a->result)) {
-			a->ended = true;
+		http_see_ends(a->h);
+		if (a->over.is_there)
 			return 0;
-		}
 		if (a->fill > a->start)
 			return 0;
 		(void)curl.multi_poll(a->h->multi, NULL, 0, 200, NULL);
@@ -118,8 +116,8 @@ static int check_end(struct answer *a, struct error *e)
 {
 	long status = 0;
 
-	if (a->result != CURLE_OK)
-		return err_set(e, E_REMOTE, "%s", http_reason(a->result, a->why));
+	if (a->over.code != CURLE_OK)
+		return err_set(e, E_REMOTE, "%s", http_reason(a->over.code, a->why));
 	(void)curl.easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status != 200)
 		return err_set(e, E_REMOTE, "the server answers with status %ld", status);
@@ -134,11 +132,11 @@ int answer_some(void *ctx, void *data, size_t max, size_t *ret_n, struct error *
 
 	if (!a->easy)
 		return err_set(e, E_SYSTEM, "libcurl: out of memory");
-	if (a->fill == a->start && !a->ended) {
+	if (a->fill == a->start && !a->over.is_there) {
 		a->fill = a->start = 0;
 		r = pump(a, e);
 	}
-	if (r == 0 && a->ended)
+	if (r == 0 && a->over.is_there)
 		r = check_end(a, e);
 	if (r < 0)
 		return r;

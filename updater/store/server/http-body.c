@@ -37,8 +37,7 @@ struct body {
 	bool differs; /* it is another file's */
 	bool another; /* so was some place's */
 	bool paused;
-	bool ended;
-	CURLcode result;
+	struct http_end over;
 	char why[CURL_ERROR_SIZE];
 	unsigned char *data;
 	size_t start;
@@ -82,8 +81,10 @@ void body_close(struct body *b)
 	if (!b)
 		return;
 	/* Read to its end, the connection can be used again: let libcurl see it. */
-	if (b->easy && !b->ended && b->end && b->at == b->end)
+	if (b->easy && !b->over.is_there && b->end && b->at == b->end) {
+		b->start = b->fill = 0; /* more than was asked for */
 		(void)pump(b, &ignored);
+	}
 	disconnect(b);
 	free(b->path);
 	free(b->data);
@@ -183,7 +184,7 @@ static int connect_body(struct body *b, struct error *e)
 	uint64_t next = b->at + b->fill - b->start;
 	autofree char *if_range = xasprintf("If-Range: %s", b->etag);
 
-	b->easy = http_request(b->h, b->place, b->path, b->why);
+	b->easy = http_request(b->h, b->place, b->path, b->why, &b->over);
 	if (!b->easy)
 		return err_set(e, E_SYSTEM, "libcurl: out of memory");
 	http_expect_speed(b->easy);
@@ -204,7 +205,6 @@ static int connect_body(struct body *b, struct error *e)
 	b->checked = false;
 	b->differs = false;
 	b->paused = false;
-	b->ended = false;
 	b->offered_total = 0;
 	(void)curl.multi_add_handle(b->h->multi, b->easy);
 	return 0;
@@ -260,12 +260,12 @@ static int carry_on(struct body *b, bool absent, struct error *e)
 /* The connection has ended before its time. */
 static int broken(struct body *b, struct error *e)
 {
-	bool absent = http_is_absent(b->easy, b->result) || b->differs;
+	bool absent = http_is_absent(b->easy, b->over.code) || b->differs;
 
 	(void)err_set(e, absent ? E_NOTFOUND : E_REMOTE, "%s/%s: %s",
 		http_shown(b->h, b->place), b->path,
-		b->result == CURLE_OK ? "ended too early"
-				      : http_reason(b->result, b->why));
+		b->over.code == CURLE_OK ? "ended too early"
+					 : http_reason(b->over.code, b->why));
 	return carry_on(b, absent, e);
 }
 
@@ -324,17 +324,16 @@ static int pump(struct body *b, struct error *e)
 		if (r < 0)
 			return r;
 		(void)curl.multi_perform(b->h->multi, &running);
-		if (http_take_result(b->h->multi, b->easy, &b->result)) {
-			b->ended = true;
+		http_see_ends(b->h);
+		if (b->over.is_there)
 			return 0;
-		}
 		if (b->fill - b->start > had)
 			return 0;
 		if (http_is_stalled(since)) {
 			(void)snprintf(b->why, sizeof(b->why), "silence for %d s",
 				HTTP_STALL_MS / 1000);
-			b->result = CURLE_OPERATION_TIMEDOUT;
-			b->ended = true;
+			b->over.code = CURLE_OPERATION_TIMEDOUT;
+			b->over.is_there = true;
 			return 0;
 		}
 		(void)curl.multi_poll(b->h->multi, NULL, 0, 200, NULL);
@@ -369,10 +368,10 @@ int body_some(struct body *b, void *data, size_t max, size_t *ret_n, struct erro
 			}
 		} else if (!b->easy) {
 			r = is_local(b) ? open_local(b, e) : connect_body(b, e);
-		} else if (b->ended) {
+		} else if (b->over.is_there) {
 			r = broken(b, e);
 		}
-		if (r == 0 && b->easy && !b->ended)
+		if (r == 0 && b->easy && !b->over.is_there)
 			r = pump(b, e);
 		if (r < 0)
 			return r;

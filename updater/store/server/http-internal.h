@@ -20,12 +20,19 @@ struct http {
 	struct buf shown; /* a place as messages have it */
 };
 
+/* The end of a request, which anybody may be told who asks about another one. */
+struct http_end {
+	bool is_there;
+	CURLcode code;
+};
+
 int64_t http_now_ms(void);
 /* The URL of a place for messages; lives until the next call. */
 const char *http_shown(struct http *h, size_t place);
-/* A handle with all options set but who reads; errors will be in `why`.  NULL: no memory.
- */
-CURL *http_request(struct http *h, size_t place, const char *path, char *why);
+/* A handle with all options set but who reads; errors will be in `why`, its end in `end`,
+ * which stay where they are as long as it does.  NULL: no memory. */
+CURL *http_request(
+	struct http *h, size_t place, const char *path, char *why, struct http_end *end);
 /* The value of header `name` in the line `p`, or NULL. */
 const char *http_header(const char *p, size_t n, const char *name, size_t *ret_n);
 /* For a file, which needs no thinking: an end to what trickles. */
@@ -33,8 +40,8 @@ void http_expect_speed(CURL *easy);
 void http_keep_etag(const char *value, size_t n, char *etag);
 /* Has nothing come for too long? */
 bool http_is_stalled(int64_t since_ms);
-/* The result of `easy`, once it has ended. */
-bool http_take_result(CURLM *multi, CURL *easy, CURLcode *ret);
+/* Fill in the ends of those requests that have come to one. */
+void http_see_ends(struct http *h);
 const char *http_reason(CURLcode code, const char *why);
 /* Does the place say that it has no such file, or not so much of it? */
 bool http_is_absent(CURL *easy, CURLcode code);

@@ -154,15 +154,18 @@ static void set_login(CURL *easy, const struct options *o)
 }
 
 /* An option that libcurl does not take shows when the request fails. */
-CURL *http_request(struct http *h, size_t place, const char *path, char *why)
+CURL *http_request(
+	struct http *h, size_t place, const char *path, char *why, struct http_end *end)
 {
 	const struct options *o = &h->ss->options;
 	autofree char *url = xasprintf("%s/%s", h->places[place], path);
 	CURL *easy = curl.easy_init();
 
+	*end = (struct http_end){ .is_there = false };
 	if (!easy)
 		return NULL;
 	(void)curl.easy_setopt(easy, CURLOPT_URL, url);
+	(void)curl.easy_setopt(easy, CURLOPT_PRIVATE, end);
 	(void)curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
 	(void)curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https,file");
 	(void)curl.easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
@@ -225,19 +228,21 @@ bool http_is_stalled(int64_t since_ms)
 	return http_now_ms() - since_ms > HTTP_STALL_MS;
 }
 
-/* The result of `easy`, once it has ended. */
-bool http_take_result(CURLM *multi, CURL *easy, CURLcode *ret)
+void http_see_ends(struct http *h)
 {
-	bool found = false;
 	CURLMsg *m;
 	int left;
 
-	while ((m = curl.multi_info_read(multi, &left)))
-		if (m->msg == CURLMSG_DONE && m->easy_handle == easy) {
-			*ret = m->data.result;
-			found = true;
-		}
-	return found;
+	while ((m = curl.multi_info_read(h->multi, &left))) {
+		struct http_end *end = NULL;
+
+		if (m->msg != CURLMSG_DONE ||
+			curl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &end) !=
+				CURLE_OK ||
+			!end)
+			continue;
+		*end = (struct http_end){ true, m->data.result };
+	}
 }
 
 const char *http_reason(CURLcode code, const char *why)
@@ -292,9 +297,9 @@ static size_t on_small_header(char *data, size_t size, size_t n, void *ctx)
 	return n;
 }
 
-static CURLcode run_small(struct http *h, CURL *easy, struct small *s, char *why)
+static void run_small(
+	struct http *h, CURL *easy, struct small *s, char *why, struct http_end *end)
 {
-	CURLcode code = CURLE_OK;
 	int running;
 
 	s->heard_ms = http_now_ms();
@@ -303,18 +308,18 @@ static CURLcode run_small(struct http *h, CURL *easy, struct small *s, char *why
 		struct error gone;
 
 		(void)curl.multi_perform(h->multi, &running);
-		if (http_take_result(h->multi, easy, &code))
+		http_see_ends(h);
+		if (end->is_there)
 			break;
 		if (reply_progress(h->ss, &gone) < 0 || http_is_stalled(s->heard_ms)) {
 			(void)snprintf(why, CURL_ERROR_SIZE, "silence for %d s",
 				HTTP_STALL_MS / 1000);
-			code = CURLE_OPERATION_TIMEDOUT;
+			end->code = CURLE_OPERATION_TIMEDOUT;
 			break;
 		}
 		(void)curl.multi_poll(h->multi, NULL, 0, 200, NULL);
 	}
 	(void)curl.multi_remove_handle(h->multi, easy);
-	return code;
 }
 
 /* 0, 1 not changed, E_NOTFOUND, E_REMOTE. */
@@ -322,10 +327,10 @@ static int get_from(struct http *h, size_t place, const char *path, struct small
 	const char *etag, struct error *e)
 {
 	char why[CURL_ERROR_SIZE];
-	CURL *easy = http_request(h, place, path, why);
+	struct http_end end;
+	CURL *easy = http_request(h, place, path, why, &end);
 	struct curl_slist *headers = NULL;
 	autofree char *known = xasprintf("If-None-Match: %s", etag ? etag : "");
-	CURLcode code;
 	long status = 0;
 	int r = 0;
 
@@ -339,11 +344,12 @@ static int get_from(struct http *h, size_t place, const char *path, struct small
 	(void)curl.easy_setopt(easy, CURLOPT_WRITEDATA, s);
 	(void)curl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_small_header);
 	(void)curl.easy_setopt(easy, CURLOPT_HEADERDATA, s);
-	code = run_small(h, easy, s, why);
+	run_small(h, easy, s, why, &end);
 	(void)curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	if (code != CURLE_OK)
-		r = err_set(e, http_is_absent(easy, code) ? E_NOTFOUND : E_REMOTE,
-			"%s/%s: %s", http_shown(h, place), path, http_reason(code, why));
+	if (end.code != CURLE_OK)
+		r = err_set(e, http_is_absent(easy, end.code) ? E_NOTFOUND : E_REMOTE,
+			"%s/%s: %s", http_shown(h, place), path,
+			http_reason(end.code, why));
 	else if (status == 304 && headers)
 		r = 1;
 	else if (status == 304)
@@ -371,6 +377,8 @@ int http_get(struct http *h, const char *path, size_t max, char *etag, struct bu
 			return r;
 		}
 		ret->size = before;
+		if (r == E_SYSTEM)
+			return r;
 		absent += r == E_NOTFOUND;
 	}
 	return absent == (int)h->n_places ? E_NOTFOUND : E_REMOTE;
