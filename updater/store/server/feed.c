@@ -24,7 +24,7 @@ static void add_pack(struct feed *f, const char *idx)
 {
 	git_odb_backend *backend = NULL;
 	struct feed_pack p = { 0 };
-	autofree char *path = xasprintf("%spack/%s", f->objects, idx);
+	autofree char *path = xasprintf("%s/pack/%s", f->objects, idx);
 
 	/* An index we cannot use is no error: its objects may stand elsewhere. */
 	if (git_odb_backend_one_pack(&backend, path) < 0)
@@ -45,7 +45,7 @@ static void add_pack(struct feed *f, const char *idx)
 
 static int list_packs(struct feed *f, struct error *e)
 {
-	autofree char *path = xasprintf("%spack", f->objects);
+	autofree char *path = xasprintf("%s/pack", f->objects);
 	CLEANUP(close_dir) DIR *d = opendir(path);
 	struct dirent *entry;
 
@@ -68,7 +68,8 @@ int feed_open(struct feed *f, struct session *ss, git_repository *source,
 	autofree char *path = xasprintf("%sobjects", git_repository_path(ours));
 
 	f->ss = ss;
-	f->objects = xasprintf("%sobjects/", git_repository_commondir(source));
+	f->objects = xasprintf("%sobjects", git_repository_commondir(source));
+	object_dirs_list(f->objects, &f->dirs);
 	f->objects_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->objects_fd < 0)
 		return err_set(e, E_SYSTEM, "store: objects: %s", strerror(errno));
@@ -90,6 +91,7 @@ void feed_release(struct feed *f)
 	if (f->objects)
 		cleanup_fd(&f->objects_fd);
 	free(f->objects);
+	object_dirs_release(&f->dirs);
 	*f = (struct feed){ 0 };
 }
 
@@ -121,7 +123,7 @@ static int stream_pack(
 
 static int take_pack(struct feed *f, struct feed_pack *p, struct error *e)
 {
-	autofree char *path = xasprintf("%spack/%s.pack", f->objects, p->name);
+	autofree char *path = xasprintf("%s/pack/%s.pack", f->objects, p->name);
 	autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	git_odb_writepack *out = NULL;
 	int r;
@@ -145,7 +147,7 @@ static int copy_loose(struct feed *f, const git_oid *id, struct error *e)
 	autobuf data = { 0 };
 	char tmp[40];
 	autofd fd = -1;
-	int r = loose_read(f->objects, id, &data, e);
+	int r = loose_read(&f->dirs, id, &data, e);
 
 	if (r <= 0)
 		return r;
@@ -161,7 +163,8 @@ static int copy_loose(struct feed *f, const git_oid *id, struct error *e)
 		return err_prefix(e, r, "store");
 	/* No power cut leaves half of it under its name. */
 	if (fdatasync(fd) < 0)
-		return err_set(e, E_SYSTEM, "store: fdatasync: %s", strerror(errno));
+		return err_set(e, errno == ENOSPC ? E_SPACE : E_SYSTEM,
+			"store: fdatasync: %s", strerror(errno));
 	name[2] = '\0';
 	(void)mkdirat(f->objects_fd, name, 0700); /* there already, or rename fails */
 	name[2] = '/';
@@ -171,7 +174,7 @@ static int copy_loose(struct feed *f, const git_oid *id, struct error *e)
 	return 1;
 }
 
-/* From wherever else the source keeps it (alternates). */
+/* From packs elsewhere (alternates). */
 static int copy_object(struct feed *f, const git_oid *id, struct error *e)
 {
 	autogit(git_odb_object) object = NULL;

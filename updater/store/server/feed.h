@@ -3,6 +3,7 @@
 #ifndef SERVER_FEED_H
 #define SERVER_FEED_H
 
+#include "store/server/object-dirs.h"
 #include "store/server/session.h"
 
 struct feed_pack {
@@ -13,7 +14,8 @@ struct feed_pack {
 
 struct feed {
 	struct session *ss;
-	char *objects; /* absolute path of the source's objects directory, with a slash */
+	char *objects; /* absolute path of the source's objects directory */
+	struct object_dirs dirs;
 	git_odb *source;
 	git_odb *ours;
 	int objects_fd; /* our objects directory */

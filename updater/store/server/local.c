@@ -191,6 +191,7 @@ int local_history(struct session *ss, git_repository *repo, const char *channel,
 {
 	autogit(git_repository) source = NULL;
 	autofree char *objects = NULL;
+	autoobjectdirs dirs = { .n = 0 };
 	git_oid id = { { 0 } };
 	int r = open_source(ss, &source, e);
 
@@ -202,13 +203,14 @@ int local_history(struct session *ss, git_repository *repo, const char *channel,
 	if (r < 0)
 		return r;
 	*ret = id;
-	objects = xasprintf("%sobjects/", git_repository_commondir(source));
+	objects = xasprintf("%sobjects", git_repository_commondir(source));
+	object_dirs_list(objects, &dirs);
 	r = held_begin(repo, e);
 	for (int n = 0; r == 0 && n < COMMITS_KEPT; n++) {
 		autogit(git_commit) commit = NULL;
 		autobuf file = { 0 };
 
-		r = loose_read(objects, &id, &file, e);
+		r = loose_read(&dirs, &id, &file, e);
 		if (r < 0)
 			return r;
 		if (git_commit_lookup(&commit, source, &id) < 0)

@@ -10,6 +10,8 @@
 #include <zlib.h>
 
 #include "base/io.h"
+#include "base/sha1.h"
+#include "base/text.h"
 #include "manifest/manifest.h"
 
 #define OBJECTS	  GIT_DIR "/objects"
@@ -76,38 +78,83 @@ void loose_name(const git_oid *id, char ret[LOOSE_NAME])
 	ret[LOOSE_NAME - 1] = '\0';
 }
 
-/* One zlib stream, to its end?  What it holds is checked where it is used. */
-static bool is_whole(struct bytes file)
+/* The size of all of an object whose first bytes are `in`: "type size", NUL, contents. */
+static bool read_head(struct bytes in, uint64_t *ret)
+{
+	static const char *const types[] = { "blob ", "tree ", "commit ", "tag " };
+	const unsigned char *start = in.data;
+	const unsigned char *nul = in.size ? memchr(in.data, '\0', in.size) : NULL;
+	uint64_t size;
+
+	if (!nul)
+		return false;
+	in.size = (size_t)(nul - in.data);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (!text_take(&in, types[i]))
+			continue;
+		if (!text_u64((const char *)in.data, in.size, MANIFEST_SIZE_MAX, &size))
+			return false;
+		*ret = size + (uint64_t)(nul + 1 - start);
+		return true;
+	}
+	return false;
+}
+
+/* One zlib stream, to its end, of as many bytes as it says, of which `id` is the hash? */
+static bool is_object(struct bytes file, const git_oid *id)
 {
 	unsigned char out[16384];
+	unsigned char hash[OID_SIZE];
 	z_stream z = { .next_in = (unsigned char *)(uintptr_t)file.data,
 		.avail_in = (unsigned)file.size };
+	struct sha1 sha1;
+	uint64_t size = 0;
 	int r = inflateInit(&z);
 
-	while (r == Z_OK && z.total_out <= MANIFEST_SIZE_MAX) {
+	sha1_start(&sha1);
+	while (r == Z_OK && z.total_out <= size) {
+		size_t n;
+
 		z.next_out = out;
 		z.avail_out = sizeof(out);
 		r = inflate(&z, Z_NO_FLUSH);
+		n = sizeof(out) - z.avail_out;
+		sha1_update(&sha1, out, n);
+		if (z.total_out == n && !read_head((struct bytes){ out, n }, &size))
+			break;
 	}
+	sha1_finish(&sha1, hash);
 	(void)inflateEnd(&z);
-	return r == Z_STREAM_END && z.avail_in == 0;
+	return r == Z_STREAM_END && z.avail_in == 0 && z.total_out == size &&
+	       memcmp(hash, id->id, OID_SIZE) == 0;
 }
 
-int loose_read(const char *objects, const git_oid *id, struct buf *ret, struct error *e)
+static int read_one(
+	const char *objects, const git_oid *id, struct buf *ret, struct error *e)
 {
 	char name[LOOSE_NAME];
 	autofree char *path = NULL;
 	int r;
 
 	loose_name(id, name);
-	path = xasprintf("%s%s", objects, name);
+	path = xasprintf("%s/%s", objects, name);
 	r = io_read_file_at(AT_FDCWD, path, LOOSE_MAX, ret, e);
 	if (r == E_NOTFOUND)
 		return 0;
 	if (r < 0)
 		return err_set(e, E_REMOTE, "%s: cannot be read", path);
-	if (!is_whole(buf_bytes(ret)))
+	if (!is_object(buf_bytes(ret), id))
 		return err_set(e, E_REMOTE,
 			"%s: is damaged; see `git fsck` there, and fetch again", path);
 	return 1;
+}
+
+int loose_read(const struct object_dirs *dirs, const git_oid *id, struct buf *ret,
+	struct error *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < dirs->n; i++)
+		r = read_one(dirs->list[i], id, ret, e);
+	return r;
 }

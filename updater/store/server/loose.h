@@ -6,6 +6,7 @@
 #ifndef SERVER_LOOSE_H
 #define SERVER_LOOSE_H
 
+#include "store/server/object-dirs.h"
 #include "store/server/session.h"
 
 struct loose {
@@ -27,10 +28,12 @@ void loose_remove(const struct loose *l);
 void loose_name(const git_oid *id, char ret[LOOSE_NAME]);
 
 /*
- * Read the file of `id`, as it is, from the objects directory at `objects`, which ends
- * with a slash, into `ret`, which is empty: 1; 0 when there is none.  E_REMOTE: it is
- * damaged; libgit2 1.5 must not read it then, for it reads one that is cut for ever.
+ * Read the file of `id`, as it is, from where it stands in `dirs` into `ret`, which is
+ * empty: 1; 0 when there is none.  E_REMOTE: it is not the object; libgit2 1.5 must not
+ * read it then: one that is cut it reads for ever, of one that is longer than it says it
+ * writes the rest behind its memory.
  */
-int loose_read(const char *objects, const git_oid *id, struct buf *ret, struct error *e);
+int loose_read(const struct object_dirs *dirs, const git_oid *id, struct buf *ret,
+	struct error *e);
 
 #endif

@@ -7,12 +7,11 @@
 #include "base/io.h"
 #include "base/sanitizers.h"
 #include "store/server/landlock.h"
+#include "store/server/object-dirs.h"
 #include "store/server/syscalls.h"
 #include "store/url.h"
 
-#define PATHS_MAX      96
-#define BORROWED_MAX   8     /* repositories that one has objects in, of each other */
-#define ALTERNATES_MAX 65536 /* bytes */
+#define PATHS_MAX 96
 
 /* Libraries that come when they are needed (libcurl, name services, TLS modules), and
  * what they read. */
@@ -54,42 +53,25 @@ static bool add(struct paths *p, const char *path)
 	return true;
 }
 
-/*
- * The object directories a local repository borrows from (gitrepository-layout(5)).  A
- * stick is anybody's: what is not called objects gets nobody anywhere.
- */
-static void add_borrowed(struct paths *p, const char *objects, unsigned depth)
+/* What a repository borrows from others. */
+static void add_borrowed(struct paths *p, const char *path, const char *objects)
 {
-	autofree char *file = xasprintf("%s/info/alternates", objects);
-	autobuf text = { 0 };
-	struct error ignored; /* there is none, mostly */
+	autofree char *own = xasprintf("%s/%s", path, objects);
+	autoobjectdirs dirs = { .n = 0 };
 
-	if (depth == 0 ||
-		io_read_file_at(AT_FDCWD, file, ALTERNATES_MAX, &text, &ignored) < 0)
-		return;
-	for (const char *line = text.data; line && *line;) {
-		size_t n = strcspn(line, "\n");
-		autofree char *name = xstrndup(line, n);
-		autofree char *path = name[0] == '/' ? xstrdup(name)
-						     : xasprintf("%s/%s", objects, name);
-		const char *last = strrchr(path, '/');
-
-		if (strcmp(last, "/objects") == 0 && add(p, path))
-			add_borrowed(p, path, depth - 1);
-		line += n + (line[n] == '\n');
-	}
+	object_dirs_list(own, &dirs);
+	for (size_t i = 1; i < dirs.n; i++)
+		(void)add(p, dirs.list[i]);
 }
 
 static void add_repository(struct paths *p, const char *url)
 {
 	autofree char *path = url_local_path(url);
-	autofree char *bare = path ? xasprintf("%s/objects", path) : NULL;
-	autofree char *below = path ? xasprintf("%s/.git/objects", path) : NULL;
 
 	if (!path || !add(p, path))
 		return;
-	add_borrowed(p, bare, BORROWED_MAX);
-	add_borrowed(p, below, BORROWED_MAX);
+	add_borrowed(p, path, "objects");
+	add_borrowed(p, path, ".git/objects");
 }
 
 /* Places of streams that are directories of this machine.  True: there are others. */
