@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """git-hostile.py PORT REPOSITORY OLD NEW: a git server on loopback that offers NEW to a device
-that has OLD, and answers as the first component of the path says: "good", or as no git
-server does.  GET /modes lists all ways."""
+that has OLD, and answers as the first component of the path says: "good", as no git server
+does (GET /modes lists all ways), or with what is in the way of an honest server later (GET
+/leftovers)."""
 import gzip
 import hashlib
 import http.server
@@ -78,6 +79,43 @@ def endless(piece):
 def then(first, rest):
     yield first
     yield from rest
+
+
+def entry(kind, data):
+    """An object as it stands in a pack, and its id."""
+    number = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}[kind]
+    name = hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
+    return name, head(number, len(data)) + zlib.compress(data)
+
+
+def raw(id_):
+    kind = git("cat-file", "-t", id_).decode().strip()
+    return entry(kind, git("cat-file", kind, id_))[1]
+
+
+def made(entries):
+    return sealed(b"PACK" + struct.pack(">II", 2, len(entries)) + b"".join(entries))
+
+
+def names_in(tree):
+    """Names and ids in a tree."""
+    return [(one.split("\t")[1], one.split()[2]) for one in git("ls-tree", tree).decode().splitlines()]
+
+
+def commit_of(entries):
+    """A tree of files that are called so, whatever they are, and a commit of it."""
+    text = b"".join(b"100644 %s\0" % name.encode() + bytes.fromhex(id_) for name, id_ in sorted(entries))
+    tree, tree_entry = entry("tree", text)
+    commit, commit_entry = entry("commit", f"tree {tree}\nauthor a <a> 0 +0000\ncommitter a <a> 0 +0000\n\nx\n".encode())
+    return commit, [commit_entry, tree_entry]
+
+
+def tags(refs):
+    """Refs of one tag, and what is sent with it."""
+    tag, tag_entry = entry("tag", f"object {new}\ntype commit\ntag x\ntagger a <a> 0 +0000\n\nx\n".encode())
+    return (line(new + " refs/heads/stable") + b"".join(
+        line(f"{tag} refs/tags/osupdate/{ref} peeled:{new}") for ref in refs) + FLUSH,
+            answer(made([raw(i) for i in NEW] + [tag_entry])))
 
 
 DELTA = zlib.compress(b"\x05\x05\x05abcde")
@@ -162,6 +200,19 @@ for i in range(1, 9):
     ANSWERS["cut-%d" % i] = answer()[:len(answer()) * i // 9]
     ANSWERS["pack-cut-%d" % i] = answer(WHOLE[:len(WHOLE) * i // 9])
     ANSWERS["flipped-%d" % i] = answer(flipped(len(WHOLE) * i // 9))
+# Directories of NEW are files in this commit: all it names is there, and nothing below them.
+TWIN, TWIN_ENTRIES = commit_of(names_in(TREE))
+# A directory of OLD is a file in this one; it brings much that nobody needs.
+FILE, FILE_ENTRIES = commit_of([("x", git("rev-parse", old + ":usr").decode().strip())])
+NOISE = entry("blob", b"".join(hashlib.sha512(b"%d" % i).digest() for i in range(200000)))[1]
+LEFTOVERS = {
+    "twin": (line(TWIN + " refs/heads/stable") + FLUSH,
+             answer(made(TWIN_ENTRIES + [raw(new), raw(TREE)] + [raw(i) for _, i in names_in(TREE)]), b"")),
+    "file": (line(FILE + " refs/heads/stable") + FLUSH, answer(made(FILE_ENTRIES + [NOISE]), b"")),
+    "tag-is-a-file": tags(["2"]),
+    "tag-is-a-directory": tags(["2/alice/x"]),
+    "tags-many": tags([f"2/{n}" for n in range(250)]),
+}
 REDIRECTS = {
     "redirect-loop": "/redirect-loop/os.git/info/refs?service=git-upload-pack",
     "redirect-file": "file:///etc/passwd",
@@ -203,6 +254,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         mode = self.path.split("/")[1]
         if mode == "modes":
             self.send("text/plain", "\n".join(MODES).encode() + b"\n")
+        elif mode == "leftovers":
+            self.send("text/plain", "\n".join(LEFTOVERS).encode() + b"\n")
         elif mode in REDIRECTS:
             self.send("text/plain", b"", 302, Location=REDIRECTS[mode])
         elif mode in BARE:
@@ -226,6 +279,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send(RESULT, b"", 500)
         elif mode == "post-html":
             self.send("text/html", answer())
+        elif mode in LEFTOVERS:
+            self.send(RESULT, LEFTOVERS[mode][b"command=ls-refs" not in asked])
         elif b"command=ls-refs" in asked:
             self.send(RESULT, REFS.get(mode, line(new + " refs/heads/stable") + FLUSH))
         else:

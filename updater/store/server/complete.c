@@ -40,7 +40,10 @@ static int walk_entry(struct walk *w, const git_tree_entry *entry, const git_tre
 	size_t size = w->path.size;
 	int r = 0;
 
-	if (twin && git_oid_equal(git_tree_entry_id(twin), id))
+	/* The same object under another type was not looked into: any will do as a file.
+	 */
+	if (twin && git_oid_equal(git_tree_entry_id(twin), id) &&
+		git_tree_entry_type(twin) == git_tree_entry_type(entry))
 		return 0;
 	buf_addf(&w->path, "%s%s", size ? "/" : "", name);
 	if (w->path.size > PATH_BYTES_MAX)

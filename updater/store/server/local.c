@@ -7,6 +7,7 @@
 #include "store/server/held.h"
 #include "store/server/loose.h"
 #include "store/server/oidset.h"
+#include "store/server/tags.h"
 #include "store/url.h"
 
 struct walk {
@@ -15,6 +16,7 @@ struct walk {
 	struct held held;     /* releases whose tags count, too */
 	git_oid release;      /* that is being brought */
 	struct oidset trees;  /* seen already */
+	size_t n_tags;
 };
 
 static int open_source(struct session *ss, git_repository **ret, struct error *e)
@@ -94,14 +96,23 @@ static int bring_tag(struct walk *w, const git_reference *ref, struct error *e)
 	git_oid commit;
 	int r;
 
-	if (!id)
+	if (!id || !tag_ref_is_valid(git_reference_name(ref)))
 		return 0;
 	r = feed_object(w->feed, id, e);
 	if (r < 0 || !held_tagged(w->repo, id, &commit))
 		return r;
-	return git_oid_equal(&commit, &w->release) || held_has(&w->held, &commit)
-		       ? ref_write(w->repo, git_reference_name(ref), id, e)
-		       : 0;
+	if (!git_oid_equal(&commit, &w->release) && !held_has(&w->held, &commit))
+		return 0;
+	w->n_tags++;
+	return ref_write(w->repo, git_reference_name(ref), id, e);
+}
+
+static bool is_offered(void *ctx, const char *name, const git_oid *id)
+{
+	git_oid there;
+
+	return git_reference_name_to_id(&there, ctx, name) == 0 &&
+	       git_oid_equal(&there, id);
 }
 
 static int bring_tags(struct walk *w, git_repository *source, struct error *e)
@@ -111,7 +122,8 @@ static int bring_tags(struct walk *w, git_repository *source, struct error *e)
 
 	if (git_reference_iterator_glob_new(&it, source, REF_TAGS "*") < 0)
 		return err_git(e, E_REMOTE, "tags");
-	while (r == 0) {
+	tags_forget(w->repo, &w->release, is_offered, source);
+	while (r == 0 && w->n_tags < TAGS_MAX) {
 		autogit(git_reference) ref = NULL;
 
 		if (git_reference_next(&ref, it) != 0)

@@ -6,8 +6,9 @@
 #include "store/server/complete.h"
 #include "store/server/git-v2.h"
 #include "store/server/held.h"
+#include "store/server/tags.h"
 
-#define WANTS_MAX 256 /* a release and tags */
+#define WANTS_MAX (1 + TAGS_MAX) /* a release and tags */
 
 /* One visit to the server. */
 struct visit {
@@ -132,10 +133,7 @@ static int want_release(
 static bool is_tag_for(
 	const struct visit *v, const struct git_v2_ref *ref, const git_oid *release)
 {
-	int valid = 0;
-
-	return strncmp(ref->name, REF_TAGS, strlen(REF_TAGS)) == 0 &&
-	       git_reference_name_is_valid(&valid, ref->name) == 0 && valid &&
+	return tag_ref_is_valid(ref->name) &&
 	       (git_oid_equal(&ref->peeled, release) || held_has(&v->held, &ref->peeled));
 }
 
@@ -151,6 +149,13 @@ static void want_tags(struct visit *v, const git_oid *release)
 			want(v, &v->refs.refs[i].id, &v->refs.refs[i].peeled);
 }
 
+static bool is_offered(void *ctx, const char *name, const git_oid *id)
+{
+	const struct git_v2_ref *ref = find_ref(ctx, name);
+
+	return ref && git_oid_equal(&ref->id, id);
+}
+
 /* Those that came and are what the server said; others are no signatures of ours.  Not
  * more than would be asked for: one tag may have any number of names. */
 static int write_tags(struct visit *v, const git_oid *release, struct error *e)
@@ -158,7 +163,8 @@ static int write_tags(struct visit *v, const git_oid *release, struct error *e)
 	size_t written = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < v->refs.n && written < WANTS_MAX; i++) {
+	tags_forget(v->repo, release, is_offered, v);
+	for (size_t i = 0; r == 0 && i < v->refs.n && written < TAGS_MAX; i++) {
 		const struct git_v2_ref *ref = &v->refs.refs[i];
 		git_oid commit;
 
