@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Many packs become few, with every object that git found in them before. */
+#include <git2.h>
+
 #include "scratch.h"
+#include "store/server/gather.h"
 #include "store/server/repack.h"
 
 static void git(const char *script, struct buf *out)
@@ -160,6 +163,53 @@ Test(repack, keeps_a_pack_that_had_everything)
 	same_objects(&before);
 	cr_assert_eq(packs(), 1);
 	git("test -e git/objects/pack/pack-$(cat last).pack", NULL);
+}
+
+static void release_object(struct gather_whole *w)
+{
+	git_odb_object_free(w->owner);
+}
+
+static int read_whole(void *ctx, const unsigned char *id, struct gather_whole *ret)
+{
+	git_odb_object *object = NULL;
+	git_oid oid;
+
+	memcpy(oid.id, id, OID_SIZE);
+	cr_assert_eq(git_odb_read(&object, ctx, &oid), 0);
+	*ret = (struct gather_whole){ (unsigned)git_odb_object_type(object),
+		{ git_odb_object_data(object), git_odb_object_size(object) },
+		release_object, object };
+	return 0;
+}
+
+/* The size of an object in more bytes than it takes, as a server may send it. */
+Test(repack, gathers_what_only_git_reads_when_that_is_asked)
+{
+	struct gather g = { .whole = read_whole };
+	autobuf before = { 0 };
+	git_odb *odb = NULL;
+
+	git("python3 -c 'import hashlib, sys, zlib\n"
+	    "pack = b\"PACK\\0\\0\\0\\2\\0\\0\\0\\1\\xb5\\x80\\x80\\x80\\x80\\0\" + "
+	    "zlib.compress(b\"hello\")\n"
+	    "sys.stdout.buffer.write(pack + hashlib.sha1(pack).digest())' >long.pack\n"
+	    "git index-pack -o git/objects/pack/pack-long.idx long.pack\n"
+	    "mv long.pack git/objects/pack/pack-long.pack",
+		NULL);
+	objects(&before);
+	cr_assert_eq(packs(), 13);
+	cr_assert(git_libgit2_init() > 0);
+	cr_assert_eq(git_odb_open(&odb, "git/objects"), 0);
+	g.ctx = odb;
+	cr_assert(gather_open(&g, SIZE_MAX));
+	cr_assert(gather_survey(&g));
+	cr_expect(gather_write(&g));
+	gather_close(&g);
+	git_odb_free(odb);
+	(void)git_libgit2_shutdown();
+	cr_assert_eq(packs(), 1);
+	same_objects(&before);
 }
 
 /* Whatever an index or a pack says: nothing is lost that was readable before. */

@@ -80,7 +80,7 @@ static size_t print_head(unsigned type, uint64_t size, unsigned char out[HEAD_MA
 	return n + 1;
 }
 
-/* Inflated by who asked for this, deflated here. */
+/* Inflated by who asked for this, deflated here; -1 when that is not given. */
 static int put_whole(struct gather *g, const unsigned char *id, uint32_t *crc)
 {
 	struct libdeflate_compressor *c = libdeflate_alloc_compressor(DEFLATE_LEVEL);
@@ -109,13 +109,14 @@ static int put_whole(struct gather *g, const unsigned char *id, uint32_t *crc)
 	return r;
 }
 
-enum how { AS_IT_STANDS, AFTER_ITS_BASE, WHOLE, NOT_AT_ALL };
+enum how { AS_IT_STANDS, AFTER_ITS_BASE, WHOLE };
 
 /*
  * How to copy the object at `begin`, whose data begins at *ret_at; of one that stands
  * AFTER_ITS_BASE: *ret_head is the end of its head, *ret_base the base, which was copied
  * before it, or in an earlier pack: only the distance is another.  A base that is left
- * behind makes it WHOLE.
+ * behind makes it WHOLE, as does what libgit2 takes and we do not: a head that is longer
+ * than it has to be, a base within another object.
  */
 static enum how look(struct gather_pack *old, size_t begin, size_t *ret_at,
 	size_t *ret_head, const struct gather_object **ret_base)
@@ -127,23 +128,23 @@ static enum how look(struct gather_pack *old, size_t begin, size_t *ret_at,
 	unsigned type;
 
 	if (!pack_read_head(pack, &at, &type, &size))
-		return NOT_AT_ALL;
+		return WHOLE;
 	*ret_at = *ret_head = at;
 	if (type >= PACK_COMMIT && type <= PACK_TAG)
 		return AS_IT_STANDS;
 	if (type == PACK_REF_DELTA) {
 		if (pack.size - at < OID_SIZE ||
 			!pack_file_find(&old->file, pack.data + at, &distance))
-			return NOT_AT_ALL;
+			return WHOLE;
 		*ret_base = gather_object_at(old, distance);
-		return !*ret_base ? NOT_AT_ALL : (*ret_base)->left ? WHOLE : AS_IT_STANDS;
+		return !*ret_base || (*ret_base)->left ? WHOLE : AS_IT_STANDS;
 	}
 	if (type != PACK_OFS_DELTA || !pack_read_distance(pack, &at, &distance) ||
 		distance == 0 || distance > begin)
-		return NOT_AT_ALL;
+		return WHOLE;
 	*ret_at = at;
 	*ret_base = gather_object_at(old, begin - distance);
-	return !*ret_base ? NOT_AT_ALL : (*ret_base)->left ? WHOLE : AFTER_ITS_BASE;
+	return !*ret_base || (*ret_base)->left ? WHOLE : AFTER_ITS_BASE;
 }
 
 static int put_object(struct gather *g, struct gather_pack *old,
@@ -157,9 +158,7 @@ static int put_object(struct gather *g, struct gather_pack *old,
 	enum how how = look(old, o->from, &at, &head, &base);
 	size_t n;
 
-	if (how == NOT_AT_ALL || at > end)
-		return -1;
-	if (how == WHOLE)
+	if (how == WHOLE || at > end)
 		return put_whole(g, pack_file_id(&old->file, o->at), crc);
 	if (how == AS_IT_STANDS)
 		return put(g, data + o->from, end - o->from, crc);
