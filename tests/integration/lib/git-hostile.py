@@ -118,6 +118,7 @@ def tags(refs):
             answer(made([raw(i) for i in NEW] + [tag_entry])))
 
 
+SMALL = entry("blob", b"hello")
 DELTA = zlib.compress(b"\x05\x05\x05abcde")
 # What replaces the answers to a GET, to ls-refs, to fetch.
 FIRST = {
@@ -179,6 +180,8 @@ ANSWERS = {
     "delta-on-nothing": answer(sealed(b"PACK" + struct.pack(">II", 2, 1) + head(7, 8) + bytes.fromhex(ODD) + DELTA)),
     "delta-before-the-pack": answer(sealed(b"PACK" + struct.pack(">II", 2, 1) + head(6, 8) + b"\x7f" + DELTA)),
     "delta-on-itself": answer(sealed(b"PACK" + struct.pack(">II", 2, 1) + head(6, 8) + b"\x00" + DELTA)),
+    "delta-is-its-base": answer(sealed(b"PACK" + struct.pack(">II", 2, 2) + SMALL[1] + head(7, 8) +
+                                       bytes.fromhex(SMALL[0]) + zlib.compress(b"\5\5\5hello"))),
     "band-error": SHALLOW + line("packfile") + line(b"\x03the disk \x1b[31mis full"),
     "band-error-late": SHALLOW + line("packfile") + band(1, WHOLE[:500]) + line(b"\x03sorry") + FLUSH,
     "band-4": SHALLOW + line("packfile") + line(b"\x04x") + FLUSH,
