@@ -82,6 +82,12 @@ if base_length == 0:
     write("manifest-other", whole(new_index=put32(index, 4, len(other_manifest)),
                                   new_frames=other_manifest + frames[stored:],
                                   frames_stored=numbers["frames_stored"] - stored + len(other_manifest)))
+# More of a manifest than any release has.
+zeros = zstd(["-3"], bytes(16 << 20))
+rest = numbers["frames_stored"] - sum(struct.unpack("<I", index[at:at + 4])[0] for at in range(4, first, 24))
+write("manifest-endless", whole(
+    new_index=struct.pack("<I", 80) + struct.pack("<IIIIQ", len(zeros), 16 << 20, 0, 0, 0) * 80 + index[first:],
+    new_frames=zeros * 80 + frames[len(frames) - rest:], frames_stored=80 * len(zeros) + rest))
 # What contents are said to be: another digest, another base.
 write("digest", whole(new_index=index[:first + 16] + b"?" * 32 + index[first + 48:]))
 positions, at = [], first

@@ -218,6 +218,9 @@ void http_keep_etag(const char *value, size_t n, char *etag)
 	/* A weak one promises too little for If-Range (RFC 9110, 13.1.5). */
 	if (n == 0 || n >= HTTP_ETAG_MAX || *value == 'W')
 		return;
+	for (size_t i = 0; i < n; i++)
+		if (value[i] < '!' || value[i] > '~')
+			return; /* no server has to take it back */
 	memcpy(etag, value, n);
 	etag[n] = '\0';
 }

@@ -151,6 +151,14 @@ int kept_begin(const struct oid *id, int *ret_fd, struct error *e)
 	return *ret_fd < 0 ? err_sys(e, "store: manifest") : 0;
 }
 
+void kept_give_up(const struct oid *id)
+{
+	autofd dir = -1;
+
+	if (open_release(id, false, &dir, NULL) == 0)
+		(void)unlinkat(dir, NEW_NAME, 0); /* there may be none */
+}
+
 int kept_save(const struct oid *id, int fd, struct bytes head, struct error *e)
 {
 	autofd dir = -1;

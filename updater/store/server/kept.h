@@ -35,9 +35,10 @@ int kept_manifest(const struct oid *id, int *ret_fd, struct error *e);
 
 /*
  * Keep a release: kept_begin gives a file for the manifest, kept_save makes it last, with
- * its head.
+ * its head; kept_give_up lets go of it.
  */
 int kept_begin(const struct oid *id, int *ret_fd, struct error *e);
+void kept_give_up(const struct oid *id);
 int kept_save(const struct oid *id, int fd, struct bytes head, struct error *e);
 
 /* The beginning of a stream to `id` from `source` (NULL: the full one).  E_NOTFOUND. */

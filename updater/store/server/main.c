@@ -17,6 +17,7 @@
 #include "store/server/history.h"
 #include "store/server/kept.h"
 #include "store/server/local.h"
+#include "store/server/partial.h"
 #include "store/server/remote.h"
 #include "store/server/repository.h"
 #include "store/server/sandbox.h"
@@ -64,6 +65,7 @@ static void on_bus_error(int sig)
 	if (statvfs(".", &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < ROOM_MIN)
 		end_with(STORE_FAULT_SPACE, "the disk that holds the store is full");
 	damage_set();
+	partial_remove(); /* it is mapped, too */
 	end_with(STORE_FAULT_LOCAL,
 		"the disk that holds the store is failing; the next fetch makes it anew");
 }
@@ -210,8 +212,10 @@ static int serve_wants(struct server *s, const git_oid *id, struct error *e)
 {
 	unsigned char room[5];
 
+	/* What is kept here is no promise that contents are served: git may have them. */
 	s->by_stream = streams_configured(&s->ss) && need_streams(s, e) == 0 &&
-		       streams_has(s->streams, id);
+		       streams_has(s->streams, id) &&
+		       (!s->ss.options.url || streams_serve(s->streams, id));
 	if (!streams_configured(&s->ss)) {
 		int r = sandbox_end_network(&s->sandbox, e);
 

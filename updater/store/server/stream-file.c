@@ -5,9 +5,11 @@
  */
 #include "store/server/stream-file.h"
 
+#include <inttypes.h>
 #include <zstd.h>
 
 #include "base/io.h"
+#include "manifest/manifest.h"
 
 #define GAP_MAX (16u << 10) /* rather read and thrown away than asked for anew */
 
@@ -253,8 +255,14 @@ int stream_file_manifest(struct stream_file *s, int source, int fd, struct error
 {
 	const struct stream_slice *last = &s->index.slices[s->index.n_slices - 1];
 	automap map = { 0 };
-	int r = source >= 0 ? io_map(source, &map, e) : 0;
+	uint64_t size = 0;
+	int r;
 
+	for (size_t i = 0; i < s->index.n_slices; i++)
+		size += s->index.slices[i].length;
+	if (size > MANIFEST_SIZE_MAX)
+		return err_set(e, E_INPUT, "a manifest of %" PRIu64 " bytes", size);
+	r = source >= 0 ? io_map(source, &map, e) : 0;
 	for (size_t i = 0; r == 0 && i < s->index.n_slices; i++)
 		r = write_slice(
 			s, &s->index.slices[i], map, last->offset + last->stored, fd, e);

@@ -189,6 +189,7 @@ static int send_missing(struct streams *s, struct error *e)
 int streams_send(struct streams *s, const git_oid *commit, struct error *e)
 {
 	struct oid id;
+	bool has_source;
 	int r;
 
 	memcpy(id.b, commit->id, OID_SIZE);
@@ -199,10 +200,14 @@ int streams_send(struct streams *s, const git_oid *commit, struct error *e)
 	r = streams_open_main(s, &id, e);
 	if (r == 0)
 		r = send_from(s, &s->main, e);
-	if (r == 0 && unanswered(s) > 0 && stream_has_source(&s->main.prologue)) {
+	/* One at a time: an index may take most of the memory there is. */
+	has_source = stream_has_source(&s->main.prologue);
+	stream_file_close(&s->main);
+	if (r == 0 && unanswered(s) > 0 && has_source) {
 		r = streams_open_full(s, &id, e);
 		if (r == 0)
 			r = send_from(s, &s->full, e);
+		stream_file_close(&s->full);
 	}
 	if (r == 0 && unanswered(s) > 0) {
 		kept_forget_streams(&id);
@@ -243,14 +248,17 @@ static int forecast_wanted(
 	struct streams *s, const struct oid *id, uint64_t *ret, struct error *e)
 {
 	int r = streams_open_main(s, id, e);
+	bool has_source = stream_has_source(&s->main.prologue);
 
 	sort(s);
 	if (r == 0)
 		*ret = add_up(s, &s->main);
-	if (r == 0 && unanswered(s) > 0 && stream_has_source(&s->main.prologue)) {
+	stream_file_close(&s->main);
+	if (r == 0 && unanswered(s) > 0 && has_source) {
 		r = streams_open_full(s, id, e);
 		if (r == 0)
 			*ret += add_up(s, &s->full);
+		stream_file_close(&s->full);
 	}
 	return r;
 }

@@ -96,11 +96,23 @@ static int get_channel(
 	return r < 0 ? r : 1;
 }
 
+/* All that is kept is a server's word, and can be had again.  What fills the disk of it
+ * would be in the way of every later attempt. */
+static int make_room(struct streams *s, int r)
+{
+	if (r != E_SPACE)
+		return r;
+	stream_file_close(&s->main);
+	stream_file_close(&s->full);
+	(void)remove_tree(KEPT_DIR, NULL); /* the next attempt tries again */
+	return r;
+}
+
 int streams_list(struct streams *s, const char *channel, git_oid *ret, struct error *e)
 {
 	autobuf raw = { 0 };
 	struct oid id;
-	int r = get_channel(s, channel, &raw, e);
+	int r = make_room(s, get_channel(s, channel, &raw, e));
 
 	if (r <= 0)
 		return r;
@@ -271,7 +283,11 @@ int streams_keep(struct streams *s, const struct oid *id, struct error *e)
 		r = manifest_of_full(s, id, fd, e);
 	else
 		r = streams_distrust(id, r, e);
-	return r < 0 ? r : kept_save(id, fd, buf_bytes(&s->main.head), e);
+	if (r == 0)
+		r = kept_save(id, fd, buf_bytes(&s->main.head), e);
+	if (r < 0)
+		kept_give_up(id);
+	return r;
 }
 
 int streams_fetch(struct streams *s, const char *channel, git_oid *ret, struct error *e)
@@ -282,7 +298,7 @@ int streams_fetch(struct streams *s, const char *channel, git_oid *ret, struct e
 	if (r <= 0)
 		return r;
 	memcpy(id.b, ret->id, OID_SIZE);
-	r = streams_keep(s, &id, e);
+	r = make_room(s, streams_keep(s, &id, e));
 	if (r < 0)
 		return r;
 	kept_sweep(&id, s->have, s->n_have);
@@ -355,6 +371,14 @@ int streams_release(struct streams *s, const char *selector, struct error *e)
 		return r;
 	r = reply_release(s->ss, buf_bytes(&commit), buf_bytes(&tags), e);
 	return r < 0 ? r : 1;
+}
+
+bool streams_serve(struct streams *s, const git_oid *commit)
+{
+	struct oid id;
+
+	memcpy(id.b, commit->id, OID_SIZE);
+	return streams_open_main(s, &id, NULL) == 0;
 }
 
 bool streams_has(struct streams *s, const git_oid *commit)

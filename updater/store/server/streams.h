@@ -29,6 +29,8 @@ int streams_log(struct streams *s, uint32_t max, const char *channel, struct err
 
 /* Is the release kept, or else (`ask`) on a server? */
 bool streams_has(struct streams *s, const git_oid *commit);
+/* Does a server have a stream of it that begins as one? */
+bool streams_serve(struct streams *s, const git_oid *commit);
 
 /* DATA frames of the manifest. */
 int streams_manifest(struct streams *s, const git_oid *commit, struct error *e);
