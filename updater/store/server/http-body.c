@@ -119,10 +119,8 @@ static size_t on_body_header(char *data, size_t size, size_t n, void *ctx)
 
 	(void)size;
 	value = http_header(data, n, "etag", &k);
-	if (value) {
-		http_keep_etag(value, k, b->etag);
+	if (value && http_keep_etag(value, k, b->etag))
 		b->etag_place = b->place;
-	}
 	value = http_header(data, n, "content-range", &k);
 	if (value && k > 6 && strncasecmp(value, "bytes ", 6) == 0) {
 		const char *dash = memchr(value, '-', k);

@@ -37,7 +37,8 @@ CURL *http_request(
 const char *http_header(const char *p, size_t n, const char *name, size_t *ret_n);
 /* For a file, which needs no thinking: an end to what trickles. */
 void http_expect_speed(CURL *easy);
-void http_keep_etag(const char *value, size_t n, char *etag);
+/* False: it is of no use, and `etag` as it was. */
+bool http_keep_etag(const char *value, size_t n, char *etag);
 /* Has nothing come for too long? */
 bool http_is_stalled(int64_t since_ms);
 /* Fill in the ends of those requests that have come to one. */

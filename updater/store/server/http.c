@@ -213,16 +213,17 @@ const char *http_header(const char *p, size_t n, const char *name, size_t *ret_n
 	return p;
 }
 
-void http_keep_etag(const char *value, size_t n, char *etag)
+bool http_keep_etag(const char *value, size_t n, char *etag)
 {
 	/* A weak one promises too little for If-Range (RFC 9110, 13.1.5). */
 	if (n == 0 || n >= HTTP_ETAG_MAX || *value == 'W')
-		return;
+		return false;
 	for (size_t i = 0; i < n; i++)
 		if (value[i] < '!' || value[i] > '~')
-			return; /* no server has to take it back */
+			return false; /* no server has to take it back */
 	memcpy(etag, value, n);
 	etag[n] = '\0';
+	return true;
 }
 
 /* Silence for longer than `since_ms` + HTTP_STALL_MS? */
@@ -296,7 +297,7 @@ static size_t on_small_header(char *data, size_t size, size_t n, void *ctx)
 	(void)size;
 	s->heard_ms = http_now_ms();
 	if (value)
-		http_keep_etag(value, k, s->etag);
+		(void)http_keep_etag(value, k, s->etag);
 	return n;
 }
 

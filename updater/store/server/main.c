@@ -206,16 +206,27 @@ static int serve_bring(struct server *s, const char *what, struct error *e)
 	return send_tip(&s->ss, r, &id, e);
 }
 
+static bool git_has(struct session *ss, const git_oid *id)
+{
+	autogit(git_odb) odb = NULL;
+	struct error ignored;
+
+	return ss->options.url && access(GIT_DIR, F_OK) == 0 &&
+	       repository_open(ss, &ignored) == 0 &&
+	       git_repository_odb(&odb, ss->repo) == 0 && git_odb_exists(odb, id);
+}
+
 /* How many WANTs at a time?  Streams are read once, and want to know all of them; git has
  * them all here, and is done with the network. */
 static int serve_wants(struct server *s, const git_oid *id, struct error *e)
 {
 	unsigned char room[5];
 
-	/* What is kept here is no promise that contents are served: git may have them. */
+	/* What is kept here is no promise that contents are served: git may have brought
+	 * them. */
 	s->by_stream = streams_configured(&s->ss) && need_streams(s, e) == 0 &&
 		       streams_has(s->streams, id) &&
-		       (!s->ss.options.url || streams_serve(s->streams, id));
+		       (!git_has(&s->ss, id) || streams_serve(s->streams, id));
 	if (!streams_configured(&s->ss)) {
 		int r = sandbox_end_network(&s->sandbox, e);
 

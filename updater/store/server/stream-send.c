@@ -216,7 +216,7 @@ int streams_send(struct streams *s, const git_oid *commit, struct error *e)
 	if (r == 0)
 		partial_remove();
 	forget(s);
-	return streams_distrust(&id, r, e);
+	return streams_make_room(s, streams_distrust(&id, r, e));
 }
 
 /* --- forecast --------------------------------------------------------------------- */

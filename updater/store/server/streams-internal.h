@@ -43,6 +43,12 @@ int streams_open_full(struct streams *s, const struct oid *id, struct error *e);
 int streams_distrust(const struct oid *id, int r, struct error *e);
 /* Nobody else downloads into this store from now on.  E_BUSY. */
 int streams_lock(struct streams *s, struct error *e);
+/*
+ * Of error `r`: after E_SPACE all that is kept is let go of.  It is a server's word, and
+ * can be had again; what fills the disk of it would be in the way of every later attempt.
+ * Returns `r`.
+ */
+int streams_make_room(struct streams *s, int r);
 /* Commits and manifest of the release are kept when it returns 0. */
 int streams_keep(struct streams *s, const struct oid *id, struct error *e);
 /* Is one of the frame's contents asked for, and not yet answered? */

@@ -96,11 +96,9 @@ static int get_channel(
 	return r < 0 ? r : 1;
 }
 
-/* All that is kept is a server's word, and can be had again.  What fills the disk of it
- * would be in the way of every later attempt. */
-static int make_room(struct streams *s, int r)
+int streams_make_room(struct streams *s, int r)
 {
-	if (r != E_SPACE)
+	if (r != E_SPACE || streams_lock(s, NULL) < 0)
 		return r;
 	stream_file_close(&s->main);
 	stream_file_close(&s->full);
@@ -112,7 +110,7 @@ int streams_list(struct streams *s, const char *channel, git_oid *ret, struct er
 {
 	autobuf raw = { 0 };
 	struct oid id;
-	int r = make_room(s, get_channel(s, channel, &raw, e));
+	int r = streams_make_room(s, get_channel(s, channel, &raw, e));
 
 	if (r <= 0)
 		return r;
@@ -267,13 +265,15 @@ int streams_keep(struct streams *s, const struct oid *id, struct error *e)
 	r = kept_has(id) ? 0 : announce(s->ss, e);
 	if (r == 0 && s->ss->options.ahead)
 		r = streams_ahead(s, id, e);
+	if (r == E_SPACE)
+		kept_sweep(id, s->have, s->n_have);
 	if (r < 0 || kept_has(id))
 		return r;
 	r = streams_open_main(s, id, e);
 	if (r == 0)
 		r = kept_begin(id, &fd, e);
 	if (r < 0)
-		return r;
+		return streams_make_room(s, r);
 	if (stream_has_source(&s->main.prologue))
 		(void)kept_manifest(&s->main.prologue.source, &source, NULL);
 	r = stream_file_manifest(&s->main, source, fd, e);
@@ -287,7 +287,7 @@ int streams_keep(struct streams *s, const struct oid *id, struct error *e)
 		r = kept_save(id, fd, buf_bytes(&s->main.head), e);
 	if (r < 0)
 		kept_give_up(id);
-	return r;
+	return streams_make_room(s, r);
 }
 
 int streams_fetch(struct streams *s, const char *channel, git_oid *ret, struct error *e)
@@ -298,7 +298,7 @@ int streams_fetch(struct streams *s, const char *channel, git_oid *ret, struct e
 	if (r <= 0)
 		return r;
 	memcpy(id.b, ret->id, OID_SIZE);
-	r = make_room(s, streams_keep(s, &id, e));
+	r = streams_keep(s, &id, e);
 	if (r < 0)
 		return r;
 	kept_sweep(&id, s->have, s->n_have);
