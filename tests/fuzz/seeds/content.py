@@ -88,18 +88,3 @@ def stream():
         seed(f"catalog-bad-{i}", header + text)
     seed("catalog-not", b"\2osupdate-stream 1\n" + full)
     seed("catalog", b"\2osupdate-streams 1\nfull 500 90\nfrom " + b"1" * 40 + b" 100 30\n")
-
-
-DIGEST = "00112233445566778899aabbccddeeff" * 2
-MESSAGE = f"""Release 1.2
-
-What is new.
-
-Signed-off-by: A <a@example.org>
-Osupdate-Product: kiosk-amd64
-Osupdate-Version: 1.2 (\u00e9t\u00e9)
-Osupdate-Serial: 12
-Osupdate-Manifest: blake2b-256:{DIGEST} 1234
-Osupdate-Channel: stable beta/x
-Osupdate-Opt-Note: anything
-"""

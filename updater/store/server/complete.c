@@ -40,8 +40,7 @@ static int walk_entry(struct walk *w, const git_tree_entry *entry, const git_tre
 	size_t size = w->path.size;
 	int r = 0;
 
-	/* The same object under another type was not looked into: any will do as a file.
-	 */
+	/* As a file anything does: it was not looked into. */
 	if (twin && git_oid_equal(git_tree_entry_id(twin), id) &&
 		git_tree_entry_type(twin) == git_tree_entry_type(entry))
 		return 0;

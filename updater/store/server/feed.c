@@ -24,7 +24,7 @@ static void add_pack(struct feed *f, const char *idx)
 {
 	git_odb_backend *backend = NULL;
 	struct feed_pack p = { 0 };
-	autofree char *path = xasprintf("%s/pack/%s", f->objects, idx);
+	autofree char *path = xasprintf("%s/pack/%s", f->dirs.list[0], idx);
 
 	/* An index we cannot use is no error: its objects may stand elsewhere. */
 	if (git_odb_backend_one_pack(&backend, path) < 0)
@@ -45,7 +45,7 @@ static void add_pack(struct feed *f, const char *idx)
 
 static int list_packs(struct feed *f, struct error *e)
 {
-	autofree char *path = xasprintf("%s/pack", f->objects);
+	autofree char *path = xasprintf("%s/pack", f->dirs.list[0]);
 	CLEANUP(close_dir) DIR *d = opendir(path);
 	struct dirent *entry;
 
@@ -66,10 +66,10 @@ int feed_open(struct feed *f, struct session *ss, git_repository *source,
 	git_repository *ours, struct error *e)
 {
 	autofree char *path = xasprintf("%sobjects", git_repository_path(ours));
+	autofree char *objects = xasprintf("%sobjects", git_repository_commondir(source));
 
 	f->ss = ss;
-	f->objects = xasprintf("%sobjects", git_repository_commondir(source));
-	object_dirs_list(f->objects, &f->dirs);
+	object_dirs_list(objects, &f->dirs);
 	f->objects_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->objects_fd < 0)
 		return err_set(e, E_SYSTEM, "store: objects: %s", strerror(errno));
@@ -88,9 +88,8 @@ void feed_release(struct feed *f)
 	free(f->packs);
 	git_odb_free(f->source);
 	git_odb_free(f->ours);
-	if (f->objects)
+	if (f->dirs.n > 0)
 		cleanup_fd(&f->objects_fd);
-	free(f->objects);
 	object_dirs_release(&f->dirs);
 	*f = (struct feed){ 0 };
 }
@@ -123,7 +122,7 @@ static int stream_pack(
 
 static int take_pack(struct feed *f, struct feed_pack *p, struct error *e)
 {
-	autofree char *path = xasprintf("%s/pack/%s.pack", f->objects, p->name);
+	autofree char *path = xasprintf("%s/pack/%s.pack", f->dirs.list[0], p->name);
 	autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	git_odb_writepack *out = NULL;
 	int r;

@@ -14,8 +14,7 @@ struct feed_pack {
 
 struct feed {
 	struct session *ss;
-	char *objects; /* absolute path of the source's objects directory */
-	struct object_dirs dirs;
+	struct object_dirs dirs; /* of the source */
 	git_odb *source;
 	git_odb *ours;
 	int objects_fd; /* our objects directory */

@@ -237,15 +237,6 @@ static bool is_new(git_repository *repo, const git_oid *tip)
 	return git_repository_odb(&odb, repo) == 0 && !git_odb_exists(odb, tip);
 }
 
-/* What is not is not known before. */
-static bool is_offered(void *ctx, const char *name, const git_oid *id)
-{
-	(void)ctx;
-	(void)name;
-	(void)id;
-	return true;
-}
-
 int remote_fetch(struct session *ss, git_repository *repo, const char *channel,
 	git_oid *ret, bool *ret_is_damage, struct error *e)
 {
@@ -262,7 +253,7 @@ int remote_fetch(struct session *ss, git_repository *repo, const char *channel,
 	if (r > 0 && is_new(repo, ret))
 		r = announce(ss, e) < 0 ? E_SYSTEM : 1;
 	if (r > 0) {
-		tags_forget(repo, ret, is_offered, NULL);
+		tags_forget(repo, ret, NULL, NULL);
 		branch = xasprintf("+refs/heads/%s:%s", channel, incoming);
 		specs[0] = branch;
 		r = git_remote_fetch(v.remote, &list, &v.options, NULL);

@@ -42,7 +42,7 @@ static void forget(void *ctx, git_repository *repo, const git_reference *ref)
 	git_oid commit;
 
 	if (tag_ref_is_valid(name) && id &&
-		(f->is_offered(f->ctx, name, id) ||
+		(!f->is_offered || f->is_offered(f->ctx, name, id) ||
 			(f->n <= TAGS_MAX && held_tagged(repo, id, &commit) &&
 				!git_oid_equal(&commit, f->release))))
 		return;

@@ -15,6 +15,7 @@ bool tag_ref_is_valid(const char *name);
  * Before tags of `release` are taken from a server: let go of those that it does not
  * offer, which another one may have left to crowd them out; of all releases, when there
  * are more than TAGS_MAX; and of what is not of that form.
+ * `is_offered` NULL: the last alone.
  */
 void tags_forget(git_repository *repo, const git_oid *release,
 	bool (*is_offered)(void *ctx, const char *name, const git_oid *id), void *ctx);
