@@ -180,8 +180,7 @@ static int make_current(
 	state_set_news(&d->state, info);
 	state_allow(&d->state, &info->identity);
 	device_history(d, "provisioned", target, &d->state.release, NULL);
-	device_idle(d);
-	return device_save(d, e);
+	return device_settle(d, e);
 }
 
 static int finish(struct job *job, struct deploy_result *ret, struct error *e)

@@ -63,6 +63,15 @@ void device_idle(struct device *d)
 	memcpy(d->state.boot_id, d->boot_id, sizeof(d->boot_id));
 }
 
+int device_settle(struct device *d, struct error *e)
+{
+	int r;
+
+	device_idle(d);
+	r = device_save(d, e);
+	return r < 0 ? r : device_save(d, e);
+}
+
 void device_note_error(struct device *d, const char *step, const struct error *why)
 {
 	struct error ignored;

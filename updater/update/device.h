@@ -66,6 +66,10 @@ enum action device_step(struct device *d, enum event event);
 /* Leave the phase for idle: nothing is being installed or tried any more. */
 void device_idle(struct device *d);
 
+/* The same, saved, where what boots next is known to be good: in the record's twin, too.
+ * Should the record become unreadable, the twin before it would call that a trial. */
+int device_settle(struct device *d, struct error *e);
+
 /* Remember for `status` that `step` failed (`why`), or with NULL that all is well again.
  * Best effort: the failure itself is what the caller reports. */
 void device_note_error(struct device *d, const char *step, const struct error *why);

@@ -181,9 +181,8 @@ static int switch_slot(struct device *d, int other, bool good, struct error *e)
 		return r;
 	(void)device_step(d, EVENT_ARMED);
 	device_history(d, "rolled-back", other, &st->release, NULL);
-	if (good)
-		device_idle(d); /* confirmed once already: nothing to try */
-	return device_save(d, e);
+	/* Confirmed once already: nothing to try. */
+	return good ? device_settle(d, e) : device_save(d, e);
 }
 
 /*
