@@ -170,7 +170,7 @@ static int run_round(struct daemon *dm, uint32_t *ret_interval, struct error *e)
 		.write = true,
 		.progress = &dm->progress,
 	};
-	struct unattended_result res;
+	struct unattended_result res = { 0 };
 	int r = device_open(&o, &d, e);
 
 	if (r < 0)
@@ -179,10 +179,13 @@ static int run_round(struct daemon *dm, uint32_t *ret_interval, struct error *e)
 	r = judge_trial(dm, &d, e);
 	if (r == 0)
 		r = unattended_step(&d, false, &res, e);
-	if (r < 0)
+	if (r == 0)
+		say_deployed(dm, &d, &res);
+	if (!dm->reboot || !res.ready)
 		return r;
-	say_deployed(dm, &d, &res);
-	return dm->reboot && res.deploy.end == DEPLOY_ARMED ? reboot_now(e) : 0;
+	if (r < 0) /* the reboot of a round before did not come */
+		say(dm, PRIORITY_NOTICE, "%s: rebooting", e->text);
+	return reboot_now(e);
 }
 
 /* Seconds to wait: the interval, or a growing part of it after errors; ±10 % jitter. */

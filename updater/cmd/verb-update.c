@@ -186,10 +186,13 @@ int verb_update(struct cli *cli, int argc, char **argv, struct error *e)
 	if (r == 0)
 		r = unattended_step(&d, full_check, &res, e);
 	output_settle(&cli->output);
-	if (r < 0)
+	if (r == 0)
+		deployed_print(output_words(&cli->output), &d, &res.release, &res.deploy);
+	if (!reboot || !res.ready)
 		return r;
-	deployed_print(output_words(&cli->output), &d, &res.release, &res.deploy);
-	return reboot && res.deploy.end == DEPLOY_ARMED ? reboot_now(e) : 0;
+	if (r < 0)
+		progress_note(d.progress, "%s", e->text);
+	return reboot_now(e);
 }
 
 int verb_install(struct cli *cli, int argc, char **argv, struct error *e)

@@ -74,6 +74,10 @@ static int run(
 int unattended_step(
 	struct device *d, bool full_check, struct unattended_result *ret, struct error *e)
 {
+	int r;
+
 	*ret = (struct unattended_result){ 0 };
-	return settle(d, "update", run(d, full_check, ret, e), e);
+	r = run(d, full_check, ret, e);
+	ret->ready = (r == 0 || r == E_NOTHING) && d->state.phase == PHASE_ARMED;
+	return settle(d, "update", r, e);
 }
