@@ -9,7 +9,8 @@
 #include "update/switch.h"
 #include "update/trial.h"
 
-#define LOOK_EVERY_S 5 /* while waiting for a verdict */
+#define LOOK_EVERY_S 5	 /* while waiting for a verdict */
+#define BUSY_MAX_S   600 /* that the checks wait for another osupdate */
 
 static void print_good(struct cli *cli, const struct device *d, bool confirmed)
 {
@@ -52,12 +53,28 @@ static int confirm(struct cli *cli, struct error *e)
 	return 0;
 }
 
+/* Nobody asks for the verdict a second time; and --await looks every few seconds. */
+static int open_waiting(struct cli *cli, struct device *ret, struct error *e)
+{
+	int r = cli_open(cli, true, ret, e);
+
+	for (int i = 0; r == E_BUSY && i < BUSY_MAX_S; i++) {
+		struct error why;
+
+		(void)sleep(1);
+		if (progress_check(&cli->output.progress, &why) < 0)
+			break;
+		r = cli_open(cli, true, ret, e);
+	}
+	return r;
+}
+
 static int check(struct cli *cli, bool reboot, struct error *e)
 {
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
 	autohealth h = { 0 };
 	enum verdict verdict;
-	int r = cli_open(cli, true, &d, e);
+	int r = open_waiting(cli, &d, e);
 
 	if (r == 0 && d.booted == SLOT_NONE)
 		r = err_set(e, E_UNTRUSTED,

@@ -35,21 +35,13 @@ static int back_to(struct cli *cli, struct device *d, const char *name, struct e
 {
 	const struct deploy o = { .asked = true };
 	const struct slot_record *rec = d->booted >= 0 ? &d->records[d->booted] : NULL;
+	struct release_ref here;
 	int r = deployed_install(cli, d, name, &o, e);
 
 	if (r < 0 || !rec || rec->contents != SLOT_SEALED)
 		return r;
-	{
-		struct release_ref here = {
-			.identity = rec->identity,
-			.commit = rec->commit,
-			.serial = rec->serial,
-			.time = rec->time,
-		};
-
-		memcpy(here.version, rec->version, sizeof(here.version));
-		state_deny(&d->state, &here, "a person rolled it back");
-	}
+	state_set_recorded(&here, rec);
+	state_deny(&d->state, &here, "a person rolled it back");
 	return device_save(d, e);
 }
 

@@ -11,6 +11,7 @@
 #include "update/loader.h"
 #include "update/offer.h"
 #include "update/policy.h"
+#include "update/switch.h"
 
 #define ARM_CALLS_MAX 2 /* the first and one more: DESIGN, "arm, after a crash" */
 
@@ -128,26 +129,35 @@ static int before_write(void *ctx, struct error *e)
 	return r;
 }
 
+/* The hook said that it failed, but may have done it: it is asked to undo that. */
+static int give_up_arming(struct device *d, int target, struct error *e)
+{
+	static const char reason[] = "the boot loader hook could not make it primary";
+	struct release_ref release = d->state.release;
+	struct error why;
+	int r;
+
+	state_deny(&d->state, &release, reason);
+	if (loader_set_state(d, target, BOOT_BAD, &why) < 0 ||
+		(d->booted >= 0 && loader_set_primary(d, d->booted, &why) < 0))
+		progress_note(d->progress, "%s", why.text);
+	device_history(d, "failed", target, &release, reason);
+	device_idle(d);
+	r = device_save(d, e);
+	return r < 0 ? r
+		     : err_set(e, E_UNTRUSTED,
+			       "the hook failed %d times to make slot %s primary: the "
+			       "release is denied (a person may still install it)",
+			       ARM_CALLS_MAX, d->config.slots[target].name);
+}
+
 static int arm(struct device *d, int target, struct error *e)
 {
 	const char *name = d->config.slots[target].name;
 	int r;
 
-	if (d->state.arm_calls >= ARM_CALLS_MAX) {
-		state_deny(&d->state, &d->state.release,
-			"the boot loader hook could not make it primary");
-		device_history(d, "failed", target, &d->state.release,
-			"the boot loader hook could not make it primary");
-		device_idle(d);
-		r = device_save(d, e);
-		return r < 0 ? r
-			     : err_set(e, E_UNTRUSTED,
-				       "the hook failed %d times to make slot %s "
-				       "primary: the "
-				       "release is denied (a person may still install "
-				       "it)",
-				       ARM_CALLS_MAX, name);
-	}
+	if (d->state.arm_calls >= ARM_CALLS_MAX)
+		return give_up_arming(d, target, e);
 	d->state.arm_calls++;
 	r = device_save(d, e);
 	if (r == 0)
@@ -195,6 +205,9 @@ static int finish(struct job *job, struct deploy_result *ret, struct error *e)
 	if (r < 0)
 		return r;
 	d->state.has_candidate = false;
+	/* A person wants it: should it fail, it is denied with what its trial showed. */
+	if (job->options->asked)
+		state_allow(&d->state, &d->state.release.identity);
 	(void)device_step(d, EVENT_SEALED);
 	if (d->booted == SLOT_NONE) {
 		ret->end = DEPLOY_CURRENT;
@@ -240,10 +253,10 @@ static bool same_contents(
 static int refuse_rolled_back(
 	const struct device *d, const struct deploy *o, struct error *e)
 {
-	if (o->asked || d->booted == SLOT_NONE ||
-		d->records[d->booted].contents != SLOT_SEALED ||
-		!state_denied(&d->state, &d->records[d->booted].identity))
-		return 0;
+	int r = o->asked ? 0 : switch_leaving(d, e);
+
+	if (r <= 0)
+		return r;
 	return err_set(e, E_UNTRUSTED,
 		"release %s was rolled back but is still booted: reboot into slot %s "
 		"first",
@@ -329,11 +342,19 @@ int deploy_release(struct device *d, const struct release *rel, const struct dep
 int deploy_resume(struct device *d, struct error *e)
 {
 	int target = device_target(d);
+	const struct denial *denial;
 	const struct slot_record *rec;
+	char reason[STATE_TEXT_MAX + 1];
 	int r;
 
 	if (d->state.phase != PHASE_ARMING || target == SLOT_NONE)
 		return 0;
+	/* A rollback that was cut short. */
+	denial = state_denied(&d->state, &d->state.release.identity);
+	if (denial) {
+		memcpy(reason, denial->reason, sizeof(reason));
+		return switch_disarm(d, reason, e);
+	}
 	rec = &d->records[target];
 	if (rec->contents != SLOT_SEALED ||
 		!digest_equal(&rec->identity, &d->state.release.identity))

@@ -72,8 +72,8 @@ static void disarm(struct device *d)
 	struct state *st = &d->state;
 	struct error why;
 
-	if (st->phase != PHASE_ARMED || d->booted == device_target(d) ||
-		!is_revoked(d, st->release.signer))
+	if ((st->phase != PHASE_ARMED && st->phase != PHASE_ARMING) ||
+		d->booted == device_target(d) || !is_revoked(d, st->release.signer))
 		return;
 	progress_note(d->progress,
 		"release %s, ready in slot %s, was signed by a key that is revoked: it "

@@ -211,3 +211,15 @@ void state_set_release(struct release_ref *ret, const struct release *release)
 	memcpy(ret->version, info->version, sizeof(ret->version));
 	(void)snprintf(ret->signer, sizeof(ret->signer), "%s", release_signer(release));
 }
+
+void state_set_recorded(struct release_ref *ret, const struct slot_record *rec)
+{
+	*ret = (struct release_ref){
+		.identity = rec->identity,
+		.commit = rec->commit,
+		.serial = rec->serial,
+		.time = rec->time,
+	};
+	memcpy(ret->version, rec->version, sizeof(ret->version));
+	memcpy(ret->signer, rec->signer, sizeof(ret->signer));
+}

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "slot/record.h"
 #include "slot/slot.h"
 #include "trust/release.h"
 #include "update/machine.h"
@@ -80,5 +81,6 @@ void state_raise_floor(struct state *s, const struct release_ref *ref);
 /* `info` is the channel's newest release. */
 void state_set_news(struct state *s, const struct release_info *info);
 void state_set_release(struct release_ref *ret, const struct release *release);
+void state_set_recorded(struct release_ref *ret, const struct slot_record *rec);
 
 #endif

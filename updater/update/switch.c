@@ -11,6 +11,33 @@
 #include "update/keyring.h"
 #include "update/loader.h"
 
+int switch_leaving(const struct device *d, struct error *e)
+{
+	const struct slot_record *rec = d->booted >= 0 ? &d->records[d->booted] : NULL;
+	int primary;
+	int r;
+
+	if (!rec || rec->contents != SLOT_SEALED ||
+		strcmp(d->state.boot_id, d->boot_id) != 0 ||
+		!state_denied(&d->state, &rec->identity))
+		return 0;
+	r = loader_get_primary(d, &primary, e);
+	return r < 0 ? r : primary == device_other(d->booted);
+}
+
+/* What was rolled back is not made the boot loader's fallback by a check. */
+static int refuse_leaving(struct device *d, struct error *e)
+{
+	int r = switch_leaving(d, e);
+
+	if (r <= 0)
+		return r;
+	return err_set(e, E_UNTRUSTED,
+		"release %s was rolled back, and slot %s boots next: reboot first",
+		d->records[d->booted].version,
+		d->config.slots[device_other(d->booted)].name);
+}
+
 static int mark_good(struct device *d, struct error *e)
 {
 	int r = loader_set_state(d, d->booted, BOOT_GOOD, e);
@@ -35,8 +62,10 @@ int switch_confirm(struct device *d, struct error *e)
 			"reboot first",
 			d->config.slots[d->booted].name, st->target,
 			phase_name(st->phase));
-	if (st->phase != PHASE_CONFIRMING)
-		return mark_good(d, e);
+	if (st->phase != PHASE_CONFIRMING) {
+		r = refuse_leaving(d, e);
+		return r < 0 ? r : mark_good(d, e);
+	}
 	r = device_save(d, e);
 	if (r == 0)
 		r = mark_good(d, e);
@@ -89,6 +118,28 @@ int switch_disarm(struct device *d, const char *reason, struct error *e)
 	return disarm(d, reason, &end, e);
 }
 
+int switch_may_end(const struct device *d, struct error *e)
+{
+	int other = device_other(d->booted);
+	enum boot_state boot;
+	int r;
+
+	if (d->booted == SLOT_NONE ||
+		machine_step(d->state.phase, EVENT_ROLLBACK).action != ACTION_END_TRIAL)
+		return err_set(e, E_NOTHING, "nothing is on trial");
+	r = loader_get_state(d, other, &boot, e);
+	if (r < 0)
+		return r;
+	/* What the loader would go back to by itself: its record may be lost, or it never
+	 * was a release.  One that is half written is not. */
+	if (boot != BOOT_GOOD || d->records[other].contents == SLOT_DIRTY)
+		return err_set(e, E_UNTRUSTED,
+			"slot %s holds nothing to go back to: `osupdate confirm` keeps "
+			"this release",
+			d->config.slots[other].name);
+	return 0;
+}
+
 /* Is there something to go back to?  *ret_good: the loader boots it without a trial. */
 static int check_other(
 	struct device *d, int other, bool force, bool *ret_good, struct error *e)
@@ -114,23 +165,13 @@ static int check_other(
 	return 0;
 }
 
-static void ref_of(const struct slot_record *rec, struct release_ref *ret)
-{
-	*ret = (struct release_ref){
-		.identity = rec->identity,
-		.commit = rec->commit,
-		.serial = rec->serial,
-		.time = rec->time,
-	};
-	memcpy(ret->version, rec->version, sizeof(ret->version));
-	memcpy(ret->signer, rec->signer, sizeof(ret->signer));
-}
-
 static int end_trial(struct device *d, int other, const char *reason, struct error *e)
 {
 	struct release_ref release = d->state.release;
 	int r;
 
+	/* On trial and denied: this, cut short (trial.c). */
+	d->state.phase = PHASE_TRIAL;
 	state_deny(&d->state, &release, reason);
 	r = device_save(d, e);
 	if (r == 0)
@@ -149,13 +190,8 @@ static int end_trial(struct device *d, int other, const char *reason, struct err
 
 int switch_end_trial(struct device *d, const char *reason, struct error *e)
 {
-	bool good;
-	int r;
+	int r = switch_may_end(d, e);
 
-	if (d->booted == SLOT_NONE ||
-		machine_step(d->state.phase, EVENT_ROLLBACK).action != ACTION_END_TRIAL)
-		return err_set(e, E_NOTHING, "nothing is on trial");
-	r = check_other(d, device_other(d->booted), false, &good, e);
 	return r < 0 ? r : end_trial(d, device_other(d->booted), reason, e);
 }
 
@@ -167,12 +203,13 @@ static int switch_slot(struct device *d, int other, bool good, struct error *e)
 	int r;
 
 	if (d->records[d->booted].contents == SLOT_SEALED) {
-		ref_of(&d->records[d->booted], &here);
+		state_set_recorded(&here, &d->records[d->booted]);
 		state_deny(st, &here, "a person rolled it back");
 	}
 	(void)device_step(d, EVENT_ROLLBACK);
 	(void)snprintf(st->target, sizeof(st->target), "%s", d->config.slots[other].name);
-	ref_of(&d->records[other], &st->release);
+	state_set_recorded(&st->release, &d->records[other]);
+	state_allow(st, &st->release.identity); /* a person wants it */
 	st->arm_calls = 1;
 	r = device_save(d, e);
 	if (r == 0)
@@ -211,14 +248,19 @@ int switch_back(struct device *d, bool force, enum rollback_end *ret, struct err
 			"nothing is booted, so there is nothing to go back from");
 	if (is_going_back(d))
 		device_idle(d); /* begin again; nothing is saved yet */
-	if (machine_step(d->state.phase, EVENT_ROLLBACK).action == ACTION_DISARM)
+	if (machine_step(d->state.phase, EVENT_ROLLBACK).action == ACTION_DISARM) {
+		/* Who went back from what is booted, and now thinks better of it. */
+		state_allow(&d->state, &d->records[d->booted].identity);
 		return disarm(d, "a person rolled it back before it was booted", ret, e);
+	}
 	other = device_other(d->booted);
-	r = check_other(d, other, force, &good, e);
-	if (r < 0)
-		return r;
 	*ret = ROLLBACK_SWITCHED;
-	if (machine_step(d->state.phase, EVENT_ROLLBACK).action == ACTION_END_TRIAL)
-		return end_trial(d, other, "a person rolled it back during its trial", e);
-	return switch_slot(d, other, good, e);
+	if (machine_step(d->state.phase, EVENT_ROLLBACK).action == ACTION_END_TRIAL) {
+		r = force ? check_other(d, other, true, &good, e) : switch_may_end(d, e);
+		return r < 0 ? r
+			     : end_trial(d, other,
+				       "a person rolled it back during its trial", e);
+	}
+	r = check_other(d, other, force, &good, e);
+	return r < 0 ? r : switch_slot(d, other, good, e);
 }

@@ -6,9 +6,16 @@
 #include "update/device.h"
 
 /*
+ * Is what is booted left at the next boot: denied in this boot, and the other slot
+ * primary?  1, 0, or an error of the hook.  One that came up again is left no more.
+ */
+int switch_leaving(const struct device *d, struct error *e);
+
+/*
  * Mark the booted slot good: ends a trial, sets the floor.  In idle it is idempotent.
  * Returns 1 when a trial was confirmed, 0 when there was none to end.
- * Errors: E_UNTRUSTED nothing is booted, or an armed release waits for its reboot.
+ * Errors: E_UNTRUSTED nothing is booted, it was rolled back, or an armed release waits
+ * for its reboot.
  */
 int switch_confirm(struct device *d, struct error *e);
 
@@ -20,8 +27,9 @@ enum rollback_end {
 
 /*
  * Go back, as the phase says: disarm, end the trial, or switch to the other slot.  What
- * is gone back from is denied.  `force`: also onto a slot the loader calls bad (then on
- * trial).  Errors: E_UNTRUSTED the other slot is not sealed, or bad without `force`.
+ * is gone back from is denied, what is gone to or stays is not.  `force`: also onto a
+ * slot the loader calls bad (then on trial).  Errors: E_UNTRUSTED the other slot is not
+ * sealed, or bad without `force`.
  */
 int switch_back(struct device *d, bool force, enum rollback_end *ret, struct error *e);
 
@@ -30,8 +38,10 @@ int switch_disarm(struct device *d, const char *reason, struct error *e);
 
 /*
  * End the trial of what is booted: deny it for `reason`, make the other slot boot next.
- * Errors: E_NOTHING it is not on trial; E_UNTRUSTED there is nothing to go back to.
+ * Errors: E_NOTHING it is not on trial; E_UNTRUSTED there is nothing to go back to, which
+ * switch_may_end asks alone.
  */
 int switch_end_trial(struct device *d, const char *reason, struct error *e);
+int switch_may_end(const struct device *d, struct error *e);
 
 #endif

@@ -25,7 +25,8 @@ uint32_t trial_left(const struct device *d)
 		       : 0;
 }
 
-/* The cause is on disk before the denial is: who finds the one finds the other. */
+/* The cause is on disk before the denial is: who finds the one finds the other.  Neither
+ * where there is nothing to go back to: that is told each time. */
 static int end(struct device *d, enum failure_kind kind, const char *text,
 	struct bytes log, struct error *e)
 {
@@ -33,7 +34,10 @@ static int end(struct device *d, enum failure_kind kind, const char *text,
 		.kind = kind, .time = (int64_t)time(NULL), .release = d->state.release
 	};
 	char reason[STATE_TEXT_MAX + 1];
+	int r = switch_may_end(d, e);
 
+	if (r < 0)
+		return r;
 	memcpy(f.slot, d->state.target, sizeof(f.slot));
 	state_text_set(f.text, text);
 	memcpy(reason, f.text, sizeof(reason));
@@ -51,6 +55,16 @@ static int fail(struct device *d, const struct health *h, struct error *e)
 	return r < 0 ? err_prefix(e, r, "%s; the trial goes on", text) : 0;
 }
 
+/* An end that was cut short, as by a power cut: the decision stands. */
+static int end_again(struct device *d, const struct denial *denial, struct error *e)
+{
+	char reason[STATE_TEXT_MAX + 1];
+
+	memcpy(reason, denial->reason, sizeof(reason));
+	state_set_error(&d->state, (int64_t)time(NULL), "trial", reason);
+	return switch_end_trial(d, reason, e);
+}
+
 int trial_check(
 	struct device *d, enum verdict *ret, struct health *ret_health, struct error *e)
 {
@@ -61,8 +75,13 @@ int trial_check(
 		.total_timeout_ms = left < 3600 ? (int)left * 1000 : 3600 * 1000,
 		.progress = d->progress,
 	};
+	const struct denial *denial = state_denied(&d->state, &d->state.release.identity);
 	int r;
 
+	if (trial && denial) {
+		*ret = VERDICT_FAILED;
+		return end_again(d, denial, e);
+	}
 	if (trial && left == 0) {
 		*ret = VERDICT_FAILED;
 		return trial_expire(d, e);
