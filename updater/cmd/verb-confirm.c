@@ -129,14 +129,37 @@ static int expire(struct cli *cli, bool reboot, struct error *e)
 	return r < 0 ? r : go_back(&d, reboot, d.state.error_text, e);
 }
 
+/* The device cannot be opened, which is *e: 0 to look again. */
+static int await_blindly(struct cli *cli, bool reboot, int code, struct error *e)
+{
+	struct error why;
+	int r = trial_blind(e->text, &why);
+
+	if (r == 0 || r == E_BUSY)
+		return 0;
+	if (r < 0)
+		return code;
+	progress_note(&cli->output.progress,
+		"%s: what is booted is on trial, and its osupdate cannot give a verdict",
+		e->text);
+	if (!reboot)
+		return err_set(e, E_SYSTEM, "the trial is over: reboot to go back");
+	r = reboot_now(e);
+	return r < 0 ? r : err_set(e, E_SYSTEM, "rebooting");
+}
+
 /* Wait for someone else's verdict; when none comes in time, that is one too. */
 static int await(struct cli *cli, bool reboot, struct error *e)
 {
 	for (;;) {
 		bool trial = false;
-		uint32_t left = 0;
+		uint32_t left = LOOK_EVERY_S;
 		int r = look(cli, &trial, &left, e);
 
+		if (r < 0) {
+			r = await_blindly(cli, reboot, r, e);
+			trial = true;
+		}
 		if (r < 0 || !trial)
 			return r;
 		if (left == 0) {

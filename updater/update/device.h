@@ -52,6 +52,11 @@ struct device_options {
  * For reading, an unknown booted slot is no error.
  */
 int device_open(const struct device_options *o, struct device *ret, struct error *e);
+/*
+ * Only the record, locked, at its usual place: for who was refused all of it.
+ * Errors: E_NOTFOUND there is none; E_BUSY.
+ */
+int device_open_record(struct device *ret, struct error *e);
 void device_close(struct device *d);
 #define autodevice CLEANUP(device_close) struct device
 

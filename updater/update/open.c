@@ -18,6 +18,8 @@
 #include "update/observe.h"
 #include "update/recover.h"
 
+#define STATE_USUAL "/var/lib/osupdate" /* what the configuration has by default */
+
 static int open_state_dir(struct device *d, struct error *e)
 {
 	const char *path = d->config.state;
@@ -209,6 +211,31 @@ int device_open(const struct device_options *o, struct device *ret, struct error
 		r = load_state(&d, e);
 	if (r < 0)
 		return r;
+	*ret = d;
+	d = (struct device){ .state_dirfd = -1, .lock_fd = -1 };
+	return 0;
+}
+
+int device_open_record(struct device *ret, struct error *e)
+{
+	autodevice d = { .state_dirfd = -1, .lock_fd = -1, .booted = SLOT_NONE };
+	enum state_found found;
+	int r;
+
+	if (access(STATE_USUAL "/state", F_OK) < 0)
+		return err_set(e, E_NOTFOUND, STATE_USUAL ": no record");
+	d.config.state = xstrdup(STATE_USUAL);
+	r = open_state_dir(&d, e);
+	if (r == 0)
+		r = take_lock(&d, e);
+	if (r == 0)
+		r = read_boot_id(&d, e);
+	if (r == 0)
+		r = state_load(d.state_dirfd, &d.state, &found, e);
+	if (r < 0)
+		return r;
+	if (found != STATE_FOUND)
+		return err_set(e, E_NOTFOUND, STATE_USUAL ": no record");
 	*ret = d;
 	d = (struct device){ .state_dirfd = -1, .lock_fd = -1 };
 	return 0;

@@ -6,8 +6,14 @@
 #include <time.h>
 
 #include "update/failure.h"
+#include "update/history.h"
 #include "update/state-text.h"
 #include "update/switch.h"
+
+/* Without a configuration: trial-timeout by default; and reboots of one release, more
+ * than loaders have attempts. */
+#define BLIND_TIMEOUT_S (15 * 60)
+#define BLIND_MAX	4
 
 bool trial_running(const struct device *d)
 {
@@ -108,4 +114,45 @@ int trial_expire(struct device *d, struct error *e)
 			(unsigned)d->config.trial_timeout_s);
 
 	return end(d, FAILURE_TIMEOUT, text, bytes_of(""), e);
+}
+
+/* Its denial is found by the system that the boot loader goes back to. */
+static void deny_blind(struct device *d, const char *why)
+{
+	struct state *st = &d->state;
+	autofree char *text =
+		xasprintf("its own osupdate could not give a verdict: %s", why);
+	autofailure f = {
+		.kind = FAILURE_TIMEOUT,
+		.time = (int64_t)time(NULL),
+		.release = st->release,
+	};
+
+	memcpy(f.slot, st->target, sizeof(f.slot));
+	state_text_set(f.text, text);
+	failure_save(d->state_dirfd, &f);
+	if (!state_denied(st, &st->release.identity))
+		history_add(d->state_dirfd, "failed", st->target, &st->release, f.text);
+	state_set_error(st, f.time, "trial", f.text);
+	state_deny(st, &st->release, f.text);
+	st->retries++;
+}
+
+int trial_blind(const char *why, struct error *e)
+{
+	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
+	const struct state *st = &d.state;
+	int r = device_open_record(&d, e);
+
+	if (r < 0)
+		return r;
+	if ((st->phase != PHASE_ARMED && st->phase != PHASE_TRIAL) ||
+		strcmp(st->boot_id, d.boot_id) == 0 || st->retries >= BLIND_MAX)
+		return err_set(e, E_NOTFOUND, "no trial is known of");
+	d.config.trial_timeout_s = BLIND_TIMEOUT_S;
+	if (trial_left(&d) > 0)
+		return 0;
+	deny_blind(&d, why);
+	r = device_save(&d, e);
+	return r < 0 ? r : 1;
 }
