@@ -219,7 +219,7 @@ int device_open(const struct device_options *o, struct device *ret, struct error
 int device_open_record(struct device *ret, struct error *e)
 {
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1, .booted = SLOT_NONE };
-	enum state_found found;
+	enum state_found found = STATE_ABSENT;
 	int r;
 
 	if (access(STATE_USUAL "/state", F_OK) < 0)
