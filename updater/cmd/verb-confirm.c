@@ -118,22 +118,12 @@ static int look(struct cli *cli, bool *ret_trial, uint32_t *ret_left, struct err
 	return 0;
 }
 
-static int expire(struct cli *cli, bool reboot, struct error *e)
-{
-	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
-	int r = cli_open(cli, true, &d, e);
-
-	if (r < 0 || !trial_running(&d))
-		return r;
-	r = trial_expire(&d, e);
-	return r < 0 ? r : go_back(&d, reboot, d.state.error_text, e);
-}
-
-/* The device cannot be opened, which is *e: 0 to look again. */
+/* The device cannot be opened, or its boot loader not be told, which is *e: 0 to look
+ * again. */
 static int await_blindly(struct cli *cli, bool reboot, int code, struct error *e)
 {
 	struct error why;
-	int r = trial_blind(e->text, &why);
+	int r = code == E_BUSY ? E_BUSY : trial_blind(e->text, &why);
 
 	if (r == 0 || r == E_BUSY)
 		return 0;
@@ -146,6 +136,22 @@ static int await_blindly(struct cli *cli, bool reboot, int code, struct error *e
 		return err_set(e, E_SYSTEM, "the trial is over: reboot to go back");
 	r = reboot_now(e);
 	return r < 0 ? r : err_set(e, E_SYSTEM, "rebooting");
+}
+
+static int expire(struct cli *cli, bool reboot, struct error *e)
+{
+	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
+	int r = cli_open(cli, true, &d, e);
+
+	if (r == 0 && !trial_running(&d))
+		return 0;
+	if (r == 0)
+		r = trial_expire(&d, e);
+	if (r == 0)
+		return go_back(&d, reboot, d.state.error_text, e);
+	device_close(&d);
+	/* E_UNTRUSTED: there is nothing to go back to. */
+	return r == E_UNTRUSTED ? r : await_blindly(cli, reboot, r, e);
 }
 
 /* Wait for someone else's verdict; when none comes in time, that is one too. */
@@ -164,9 +170,9 @@ static int await(struct cli *cli, bool reboot, struct error *e)
 			return r;
 		if (left == 0) {
 			r = expire(cli, reboot, e);
-			if (r != E_BUSY)
+			if (r < 0)
 				return r;
-			left = LOOK_EVERY_S;
+			left = LOOK_EVERY_S; /* it is over, or cannot be ended yet */
 		}
 		(void)sleep(left < LOOK_EVERY_S ? left : LOOK_EVERY_S);
 		r = progress_check(&cli->output.progress, e);

@@ -134,11 +134,15 @@ static int give_up_arming(struct device *d, int target, struct error *e)
 {
 	static const char reason[] = "the boot loader hook could not make it primary";
 	struct release_ref release = d->state.release;
+	bool back = d->booted >= 0 && release.serial <= d->state.floor &&
+		    state_denied(&d->state, &d->records[d->booted].identity);
 	struct error why;
 	int r;
 
-	state_deny(&d->state, &release, reason);
-	if (loader_set_state(d, target, BOOT_BAD, &why) < 0 ||
+	/* What a rollback would go to is as good as before. */
+	if (!back)
+		state_deny(&d->state, &release, reason);
+	if ((!back && loader_set_state(d, target, BOOT_BAD, &why) < 0) ||
 		(d->booted >= 0 && loader_set_primary(d, d->booted, &why) < 0))
 		progress_note(d->progress, "%s", why.text);
 	device_history(d, "failed", target, &release, reason);
@@ -146,9 +150,11 @@ static int give_up_arming(struct device *d, int target, struct error *e)
 	r = device_save(d, e);
 	return r < 0 ? r
 		     : err_set(e, E_UNTRUSTED,
-			       "the hook failed %d times to make slot %s primary: the "
-			       "release is denied (a person may still install it)",
-			       ARM_CALLS_MAX, d->config.slots[target].name);
+			       "the hook failed %d times to make slot %s primary: %s",
+			       ARM_CALLS_MAX, d->config.slots[target].name,
+			       back ? "what is booted stays"
+				    : "the release is denied (a person may still "
+				      "install it)");
 }
 
 static int arm(struct device *d, int target, struct error *e)
@@ -347,7 +353,8 @@ int deploy_resume(struct device *d, struct error *e)
 	char reason[STATE_TEXT_MAX + 1];
 	int r;
 
-	if (d->state.phase != PHASE_ARMING || target == SLOT_NONE)
+	if ((d->state.phase != PHASE_ARMING && d->state.phase != PHASE_ARMED) ||
+		target == SLOT_NONE || target == d->booted)
 		return 0;
 	/* A rollback that was cut short. */
 	denial = state_denied(&d->state, &d->state.release.identity);
@@ -355,6 +362,8 @@ int deploy_resume(struct device *d, struct error *e)
 		memcpy(reason, denial->reason, sizeof(reason));
 		return switch_disarm(d, reason, e);
 	}
+	if (d->state.phase == PHASE_ARMED)
+		return 0;
 	rec = &d->records[target];
 	if (rec->contents != SLOT_SEALED ||
 		!digest_equal(&rec->identity, &d->state.release.identity))

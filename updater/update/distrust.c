@@ -20,8 +20,11 @@ static bool forget_denials(struct device *d)
 	for (size_t i = st->n_denied; i > 0; i--) {
 		const struct release_ref *ref = &st->denied[i - 1].release;
 
-		/* What a person went back from, but still runs, is waited to end. */
+		/* What a person went back from, but still runs, is waited to end; and so
+		 * is what is disarmed. */
 		if (!is_revoked(d, ref->signer) ||
+			(st->phase != PHASE_IDLE &&
+				digest_equal(&ref->identity, &st->release.identity)) ||
 			(d->booted >= 0 && digest_equal(&ref->identity,
 						   &d->records[d->booted].identity)))
 			continue;

@@ -78,6 +78,9 @@ static bool another_boot(struct device *d)
 	if (d->state.phase != PHASE_TRIAL || strcmp(d->state.boot_id, d->boot_id) == 0)
 		return false;
 	memcpy(d->state.boot_id, d->boot_id, sizeof(d->boot_id));
+	/* Its end was decided, but what boots is the same: trial_blind counts that. */
+	if (state_denied(&d->state, &d->state.release.identity))
+		d->state.retries++;
 	return true;
 }
 

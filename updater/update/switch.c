@@ -21,6 +21,9 @@ int switch_leaving(const struct device *d, struct error *e)
 		strcmp(d->state.boot_id, d->boot_id) != 0 ||
 		!state_denied(&d->state, &rec->identity))
 		return 0;
+	/* Rolled back before, and an update is armed since. */
+	if (d->state.phase == PHASE_ARMED && d->state.release.serial > rec->serial)
+		return 0;
 	r = loader_get_primary(d, &primary, e);
 	return r < 0 ? r : primary == device_other(d->booted);
 }
@@ -210,7 +213,7 @@ static int switch_slot(struct device *d, int other, bool good, struct error *e)
 	(void)snprintf(st->target, sizeof(st->target), "%s", d->config.slots[other].name);
 	state_set_recorded(&st->release, &d->records[other]);
 	state_allow(st, &st->release.identity); /* a person wants it */
-	st->arm_calls = 1;
+	st->arm_calls = good ? 0 : 1;		/* 0: see is_going_back */
 	r = device_save(d, e);
 	if (r == 0)
 		r = loader_set_primary(d, other, e);
@@ -230,7 +233,7 @@ static bool is_going_back(struct device *d)
 {
 	enum boot_state boot;
 
-	return d->state.phase == PHASE_ARMING &&
+	return d->state.phase == PHASE_ARMING && d->state.arm_calls == 0 &&
 	       d->records[d->booted].contents == SLOT_SEALED &&
 	       state_denied(&d->state, &d->records[d->booted].identity) &&
 	       loader_get_state(d, device_other(d->booted), &boot, NULL) == 0 &&

@@ -116,6 +116,44 @@ int trial_expire(struct device *d, struct error *e)
 	return end(d, FAILURE_TIMEOUT, text, bytes_of(""), e);
 }
 
+/* Was the record written in this boot? */
+static bool blind_here(const struct device *d)
+{
+	return strcmp(d->state.boot_id, d->boot_id) == 0;
+}
+
+/* Is it a trial that the record tells of?  In what this boot armed, only after it was
+ * denied for not having had a verdict. */
+static bool blind_running(const struct device *d)
+{
+	const struct state *st = &d->state;
+
+	switch (st->phase) {
+	case PHASE_TRIAL:
+	case PHASE_CONFIRMING:
+		return true;
+	case PHASE_ARMING:
+	case PHASE_ARMED:
+		return st->arm_calls > 0 &&
+		       (!blind_here(d) || state_denied(st, &st->release.identity));
+	case PHASE_IDLE:
+	case PHASE_APPLYING:
+	case PHASE_COUNT:
+		break;
+	}
+	return false;
+}
+
+/* Boots of it that had no verdict, this one included: counted once it was denied (here,
+ * or in observe.c). */
+static unsigned blind_boots(const struct device *d)
+{
+	bool counted =
+		blind_here(d) && state_denied(&d->state, &d->state.release.identity);
+
+	return d->state.retries + !counted;
+}
+
 /* Its denial is found by the system that the boot loader goes back to. */
 static void deny_blind(struct device *d, const char *why)
 {
@@ -134,20 +172,19 @@ static void deny_blind(struct device *d, const char *why)
 	if (!state_denied(st, &st->release.identity))
 		history_add(d->state_dirfd, "failed", st->target, &st->release, f.text);
 	state_set_error(st, f.time, "trial", f.text);
+	st->retries = blind_boots(d);
+	memcpy(st->boot_id, d->boot_id, sizeof(st->boot_id));
 	state_deny(st, &st->release, f.text);
-	st->retries++;
 }
 
 int trial_blind(const char *why, struct error *e)
 {
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
-	const struct state *st = &d.state;
 	int r = device_open_record(&d, e);
 
 	if (r < 0)
 		return r;
-	if ((st->phase != PHASE_ARMED && st->phase != PHASE_TRIAL) ||
-		strcmp(st->boot_id, d.boot_id) == 0 || st->retries >= BLIND_MAX)
+	if (!blind_running(&d) || blind_boots(&d) > BLIND_MAX)
 		return err_set(e, E_NOTFOUND, "no trial is known of");
 	d.config.trial_timeout_s = BLIND_TIMEOUT_S;
 	if (trial_left(&d) > 0)

@@ -34,11 +34,11 @@ int trial_check(
 int trial_expire(struct device *d, struct error *e);
 
 /*
- * This boot's osupdate cannot open the device: `why`.  Is it a trial, of what another
- * boot armed?  Then no verdict can come.  Returns 1: its time is over, it is denied:
- * reboot, so that the boot loader goes back once its attempts are used up; 0: not yet.
- * E_NOTFOUND: not that we know, or rebooting has not helped.  Other errors: those of
- * device_open_record.
+ * This boot's osupdate cannot open the device, or not tell the boot loader: `why`.  Is it
+ * a trial, also of what another boot armed?  Then no verdict can come.  Returns 1: its
+ * time is over, it is denied: reboot, so that the boot loader goes back once its attempts
+ * are used up; 0: not yet. E_NOTFOUND: not that we know, or rebooting has not helped.
+ * Other errors: those of device_open_record.
  */
 int trial_blind(const char *why, struct error *e);
 

@@ -65,6 +65,9 @@ static int run(
 	/* For `status`; the failure is what is told. */
 	if (r < 0 && d->state.valid_until != seen)
 		(void)device_save(d, &ignored);
+	ret->ready =
+		r == E_NOTHING && rel && d->state.phase == PHASE_ARMED &&
+		digest_equal(&d->state.release.identity, &release_info(rel)->identity);
 	if (r < 0)
 		return r;
 	state_set_release(&ret->release, rel);
@@ -78,6 +81,6 @@ int unattended_step(
 
 	*ret = (struct unattended_result){ 0 };
 	r = run(d, full_check, ret, e);
-	ret->ready = (r == 0 || r == E_NOTHING) && d->state.phase == PHASE_ARMED;
+	ret->ready |= r == 0 && d->state.phase == PHASE_ARMED;
 	return settle(d, "update", r, e);
 }

@@ -9,7 +9,8 @@ struct unattended_result {
 	struct deploy_result deploy;
 	struct release_ref release; /* what was deployed */
 	bool resumed;		    /* only an interrupted arming was finished */
-	bool ready; /* armed, by this step or one before: waits for a reboot */
+	bool ready; /* armed, by this step or one before, and still the newest: waits for
+		     * a reboot */
 };
 
 /*
