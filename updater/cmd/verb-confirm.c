@@ -123,7 +123,7 @@ static int look(struct cli *cli, bool *ret_trial, uint32_t *ret_left, struct err
 static int await_blindly(struct cli *cli, bool reboot, int code, struct error *e)
 {
 	struct error why;
-	int r = code == E_BUSY ? E_BUSY : trial_blind(e->text, &why);
+	int r = trial_blind(e->text, &why);
 
 	if (r == 0 || r == E_BUSY)
 		return 0;
@@ -138,20 +138,33 @@ static int await_blindly(struct cli *cli, bool reboot, int code, struct error *e
 	return r < 0 ? r : err_set(e, E_SYSTEM, "rebooting");
 }
 
+/* What cannot even be read is no place to be sent to by a reboot. */
+static bool reads(const struct device *d, int index)
+{
+	struct error why;
+	autofd root = -1;
+	int r = device_open_slot(d, index, &root, &why);
+
+	return r == 0 || r == E_BUSY;
+}
+
 static int expire(struct cli *cli, bool reboot, struct error *e)
 {
 	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
 	int r = cli_open(cli, true, &d, e);
+	bool blind = r < 0;
 
-	if (r == 0 && !trial_running(&d))
+	if (r == E_BUSY || (r == 0 && !trial_running(&d)))
 		return 0;
-	if (r == 0)
+	if (r == 0) {
 		r = trial_expire(&d, e);
-	if (r == 0)
-		return go_back(&d, reboot, d.state.error_text, e);
-	device_close(&d);
-	/* E_UNTRUSTED: there is nothing to go back to. */
-	return r == E_UNTRUSTED ? r : await_blindly(cli, reboot, r, e);
+		if (r == 0)
+			return go_back(&d, reboot, d.state.error_text, e);
+		/* E_UNTRUSTED: there is nothing to go back to. */
+		blind = r != E_UNTRUSTED && reads(&d, device_other(d.booted));
+	}
+	device_close(&d); /* and its lock */
+	return blind ? await_blindly(cli, reboot, r, e) : r;
 }
 
 /* Wait for someone else's verdict; when none comes in time, that is one too. */

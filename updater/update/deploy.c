@@ -129,32 +129,17 @@ static int before_write(void *ctx, struct error *e)
 	return r;
 }
 
-/* The hook said that it failed, but may have done it: it is asked to undo that. */
+/* The hook said that it failed, but may have done it: it is asked to undo that, by the
+ * next update, too. */
 static int give_up_arming(struct device *d, int target, struct error *e)
 {
-	static const char reason[] = "the boot loader hook could not make it primary";
-	struct release_ref release = d->state.release;
-	bool back = d->booted >= 0 && release.serial <= d->state.floor &&
-		    state_denied(&d->state, &d->records[d->booted].identity);
-	struct error why;
-	int r;
+	int r = switch_disarm(d, "the boot loader hook could not make it primary", e);
 
-	/* What a rollback would go to is as good as before. */
-	if (!back)
-		state_deny(&d->state, &release, reason);
-	if ((!back && loader_set_state(d, target, BOOT_BAD, &why) < 0) ||
-		(d->booted >= 0 && loader_set_primary(d, d->booted, &why) < 0))
-		progress_note(d->progress, "%s", why.text);
-	device_history(d, "failed", target, &release, reason);
-	device_idle(d);
-	r = device_save(d, e);
 	return r < 0 ? r
 		     : err_set(e, E_UNTRUSTED,
-			       "the hook failed %d times to make slot %s primary: %s",
-			       ARM_CALLS_MAX, d->config.slots[target].name,
-			       back ? "what is booted stays"
-				    : "the release is denied (a person may still "
-				      "install it)");
+			       "the hook failed %d times to make slot %s primary: the "
+			       "release is denied (a person may still install it)",
+			       ARM_CALLS_MAX, d->config.slots[target].name);
 }
 
 static int arm(struct device *d, int target, struct error *e)
@@ -362,8 +347,9 @@ int deploy_resume(struct device *d, struct error *e)
 		memcpy(reason, denial->reason, sizeof(reason));
 		return switch_disarm(d, reason, e);
 	}
-	if (d->state.phase == PHASE_ARMED)
-		return 0;
+	r = switch_resume(d, e);
+	if (r < 0 || d->state.phase != PHASE_ARMING)
+		return r;
 	rec = &d->records[target];
 	if (rec->contents != SLOT_SEALED ||
 		!digest_equal(&rec->identity, &d->state.release.identity))

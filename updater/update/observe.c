@@ -12,6 +12,7 @@
 
 #define RETRIES_MAX                                                                      \
 	1 /* trials repeated when nothing says that the release was the cause */
+#define RETRIES_COUNTED 100 /* more is no news, and the record has a limit */
 
 static void tell(const struct device *d, const struct failure *f, bool again)
 {
@@ -79,7 +80,8 @@ static bool another_boot(struct device *d)
 		return false;
 	memcpy(d->state.boot_id, d->boot_id, sizeof(d->boot_id));
 	/* Its end was decided, but what boots is the same: trial_blind counts that. */
-	if (state_denied(&d->state, &d->state.release.identity))
+	if (state_denied(&d->state, &d->state.release.identity) &&
+		d->state.retries < RETRIES_COUNTED)
 		d->state.retries++;
 	return true;
 }

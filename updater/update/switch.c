@@ -240,6 +240,14 @@ static bool is_going_back(struct device *d)
 	       boot == BOOT_GOOD;
 }
 
+int switch_resume(struct device *d, struct error *e)
+{
+	enum rollback_end end;
+
+	return d->booted != SLOT_NONE && is_going_back(d) ? switch_back(d, false, &end, e)
+							  : 0;
+}
+
 int switch_back(struct device *d, bool force, enum rollback_end *ret, struct error *e)
 {
 	bool good = false;

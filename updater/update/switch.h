@@ -33,6 +33,9 @@ enum rollback_end {
  */
 int switch_back(struct device *d, bool force, enum rollback_end *ret, struct error *e);
 
+/* Do it, if the hook failed to go back to a good slot, or we were killed then. */
+int switch_resume(struct device *d, struct error *e);
+
 /* The armed release is not tried, and denied for `reason`: as switch_back does it. */
 int switch_disarm(struct device *d, const char *reason, struct error *e);
 

@@ -109,9 +109,13 @@ int trial_check(
 
 int trial_expire(struct device *d, struct error *e)
 {
-	autofree char *text =
-		xasprintf("no verdict within %u s of power-on (trial-timeout)",
-			(unsigned)d->config.trial_timeout_s);
+	const struct denial *denial = state_denied(&d->state, &d->state.release.identity);
+	autofree char *text = NULL;
+
+	if (denial)
+		return end_again(d, denial, e);
+	text = xasprintf("no verdict within %u s of power-on (trial-timeout)",
+		(unsigned)d->config.trial_timeout_s);
 
 	return end(d, FAILURE_TIMEOUT, text, bytes_of(""), e);
 }
@@ -169,12 +173,11 @@ static void deny_blind(struct device *d, const char *why)
 	memcpy(f.slot, st->target, sizeof(f.slot));
 	state_text_set(f.text, text);
 	failure_save(d->state_dirfd, &f);
-	if (!state_denied(st, &st->release.identity))
-		history_add(d->state_dirfd, "failed", st->target, &st->release, f.text);
+	history_add(d->state_dirfd, "failed", st->target, &st->release, f.text);
 	state_set_error(st, f.time, "trial", f.text);
-	st->retries = blind_boots(d);
-	memcpy(st->boot_id, d->boot_id, sizeof(st->boot_id));
 	state_deny(st, &st->release, f.text);
+	if (st->phase == PHASE_CONFIRMING)
+		st->phase = PHASE_TRIAL;
 }
 
 int trial_blind(const char *why, struct error *e)
@@ -189,7 +192,10 @@ int trial_blind(const char *why, struct error *e)
 	d.config.trial_timeout_s = BLIND_TIMEOUT_S;
 	if (trial_left(&d) > 0)
 		return 0;
-	deny_blind(&d, why);
+	d.state.retries = blind_boots(&d);
+	memcpy(d.state.boot_id, d.boot_id, sizeof(d.state.boot_id));
+	if (!state_denied(&d.state, &d.state.release.identity))
+		deny_blind(&d, why);
 	r = device_save(&d, e);
 	return r < 0 ? r : 1;
 }
