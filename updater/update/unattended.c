@@ -55,7 +55,6 @@ static int run(
 	if (r < 0)
 		return r;
 	if (r > 0) {
-		ret->resumed = true;
 		ret->release = d->state.release;
 		ret->deploy.slot = device_target(d);
 		return 0;
@@ -65,12 +64,10 @@ static int run(
 	/* For `status`; the failure is what is told. */
 	if (r < 0 && d->state.valid_until != seen)
 		(void)device_save(d, &ignored);
-	ret->ready =
-		r == E_NOTHING && rel && d->state.phase == PHASE_ARMED &&
-		digest_equal(&d->state.release.identity, &release_info(rel)->identity);
+	if (rel)
+		state_set_release(&ret->release, rel);
 	if (r < 0)
 		return r;
-	state_set_release(&ret->release, rel);
 	return deploy_release(d, rel, &o, &ret->deploy, e);
 }
 
@@ -81,6 +78,7 @@ int unattended_step(
 
 	*ret = (struct unattended_result){ 0 };
 	r = run(d, full_check, ret, e);
-	ret->ready |= r == 0 && d->state.phase == PHASE_ARMED;
+	ret->ready = (r == 0 || r == E_NOTHING) && d->state.phase == PHASE_ARMED &&
+		     digest_equal(&ret->release.identity, &d->state.release.identity);
 	return settle(d, "update", r, e);
 }

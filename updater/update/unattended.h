@@ -7,10 +7,8 @@
 
 struct unattended_result {
 	struct deploy_result deploy;
-	struct release_ref release; /* what was deployed */
-	bool resumed;		    /* only an interrupted arming was finished */
-	bool ready; /* armed, by this step or one before, and still the newest: waits for
-		     * a reboot */
+	struct release_ref release; /* what was deployed, or the channel's newest */
+	bool ready; /* it is armed, by this step or one before: a reboot tries it */
 };
 
 /*
