@@ -6,6 +6,7 @@
 
 #include "cmd/cli.h"
 #include "cmd/reboot.h"
+#include "update/blind.h"
 #include "update/switch.h"
 #include "update/trial.h"
 
@@ -123,7 +124,7 @@ static int look(struct cli *cli, bool *ret_trial, uint32_t *ret_left, struct err
 static int await_blindly(struct cli *cli, bool reboot, int code, struct error *e)
 {
 	struct error why;
-	int r = trial_blind(e->text, &why);
+	int r = blind_expire(e->text, &why);
 
 	if (r == 0 || r == E_BUSY)
 		return 0;
@@ -136,16 +137,6 @@ static int await_blindly(struct cli *cli, bool reboot, int code, struct error *e
 		return err_set(e, E_SYSTEM, "the trial is over: reboot to go back");
 	r = reboot_now(e);
 	return r < 0 ? r : err_set(e, E_SYSTEM, "rebooting");
-}
-
-/* What cannot even be read is no place to be sent to by a reboot. */
-static bool reads(const struct device *d, int index)
-{
-	struct error why;
-	autofd root = -1;
-	int r = device_open_slot(d, index, &root, &why);
-
-	return r == 0 || r == E_BUSY;
 }
 
 static int expire(struct cli *cli, bool reboot, struct error *e)
@@ -161,7 +152,7 @@ static int expire(struct cli *cli, bool reboot, struct error *e)
 		if (r == 0)
 			return go_back(&d, reboot, d.state.error_text, e);
 		/* E_UNTRUSTED: there is nothing to go back to. */
-		blind = r != E_UNTRUSTED && reads(&d, device_other(d.booted));
+		blind = r != E_UNTRUSTED;
 	}
 	device_close(&d); /* and its lock */
 	return blind ? await_blindly(cli, reboot, r, e) : r;

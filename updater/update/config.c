@@ -444,7 +444,7 @@ int config_load(const char *file, struct config *ret, struct error *e)
 		.stall_timeout_ms = 60000,
 		.interval_s = 3600,
 		.read_back = true,
-		.trial_timeout_s = 15 * 60,
+		.trial_timeout_s = CONFIG_TRIAL_TIMEOUT_S,
 		.check_timeout_ms = 60000,
 		.hook_timeout_ms = 30000,
 	};
@@ -459,7 +459,7 @@ int config_load(const char *file, struct config *ret, struct error *e)
 		return r;
 	}
 	set_default(&ret->channel, "stable");
-	set_default(&ret->state, "/var/lib/osupdate");
+	set_default(&ret->state, CONFIG_STATE);
 	if (!ret->boot_keys)
 		ret->boot_keys = xcalloc(1, sizeof(char *));
 	return 0;

@@ -12,6 +12,10 @@
 #include "base/error.h"
 #include "slot/slot.h"
 
+/* Defaults, also for who cannot read a configuration (blind.c). */
+#define CONFIG_STATE	       "/var/lib/osupdate"
+#define CONFIG_TRIAL_TIMEOUT_S (15 * 60)
+
 struct config {
 	char *file; /* its own path, for messages */
 	/* [update] */
@@ -32,10 +36,10 @@ struct config {
 	int stall_timeout_ms; /* key in seconds, default 60, 1..3600 */
 	uint32_t interval_s;  /* daemon: default 3600 ("90s", "15min", "6h", "1d" too) */
 	bool read_back;	      /* default yes; yes/no/true/false */
-	uint32_t trial_timeout_s; /* from power-on to a verdict, default 15min */
+	uint32_t trial_timeout_s; /* from power-on to a verdict, CONFIG_TRIAL_TIMEOUT_S */
 	int check_timeout_ms; /* of one health check, in seconds, default 60, 1..600 */
 	/* [paths] */
-	char *state;   /* default /var/lib/osupdate */
+	char *state;   /* CONFIG_STATE */
 	char *signers; /* NULL: <state>/trust, seeded from /etc/osupdate/allowed_signers
 			*/
 	/* [boot] */

@@ -342,7 +342,7 @@ int deploy_resume(struct device *d, struct error *e)
 		target == SLOT_NONE || target == d->booted)
 		return 0;
 	/* A rollback that was cut short. */
-	denial = state_denied(&d->state, &d->state.release.identity);
+	denial = state_release_denied(&d->state);
 	if (denial) {
 		memcpy(reason, denial->reason, sizeof(reason));
 		return switch_disarm(d, reason, e);

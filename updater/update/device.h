@@ -53,8 +53,8 @@ struct device_options {
  */
 int device_open(const struct device_options *o, struct device *ret, struct error *e);
 /*
- * Only the record, locked, at its usual place: for who was refused all of it.
- * Errors: E_NOTFOUND there is none; E_BUSY.
+ * Only the record, locked, with a configuration's defaults: for who was refused all of
+ * it. Errors: E_NOTFOUND there is none; E_BUSY.
  */
 int device_open_record(struct device *ret, struct error *e);
 void device_close(struct device *d);

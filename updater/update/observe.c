@@ -45,7 +45,7 @@ static int fell_back(struct device *d, enum phase before, struct error *e)
 		r = loader_set_state(d, target, BOOT_BAD, e);
 	if (r < 0)
 		return r;
-	if (state_denied(st, &st->release.identity)) {
+	if (state_release_denied(st)) {
 		device_idle(d); /* its trial was ended by us, and the cause is known */
 		return 0;
 	}
@@ -79,9 +79,8 @@ static bool another_boot(struct device *d)
 	if (d->state.phase != PHASE_TRIAL || strcmp(d->state.boot_id, d->boot_id) == 0)
 		return false;
 	memcpy(d->state.boot_id, d->boot_id, sizeof(d->boot_id));
-	/* Its end was decided, but what boots is the same: trial_blind counts that. */
-	if (state_denied(&d->state, &d->state.release.identity) &&
-		d->state.retries < RETRIES_COUNTED)
+	/* Its end was decided, but what boots is the same: blind.c counts that. */
+	if (state_release_denied(&d->state) && d->state.retries < RETRIES_COUNTED)
 		d->state.retries++;
 	return true;
 }

@@ -18,8 +18,6 @@
 #include "update/observe.h"
 #include "update/recover.h"
 
-#define STATE_USUAL "/var/lib/osupdate" /* what the configuration has by default */
-
 static int open_state_dir(struct device *d, struct error *e)
 {
 	const char *path = d->config.state;
@@ -222,9 +220,10 @@ int device_open_record(struct device *ret, struct error *e)
 	enum state_found found = STATE_ABSENT;
 	int r;
 
-	if (access(STATE_USUAL "/state", F_OK) < 0)
-		return err_set(e, E_NOTFOUND, STATE_USUAL ": no record");
-	d.config.state = xstrdup(STATE_USUAL);
+	if (access(CONFIG_STATE "/state", F_OK) < 0)
+		return err_set(e, E_NOTFOUND, CONFIG_STATE ": no record");
+	d.config.state = xstrdup(CONFIG_STATE);
+	d.config.trial_timeout_s = CONFIG_TRIAL_TIMEOUT_S;
 	r = open_state_dir(&d, e);
 	if (r == 0)
 		r = take_lock(&d, e);
@@ -235,7 +234,7 @@ int device_open_record(struct device *ret, struct error *e)
 	if (r < 0)
 		return r;
 	if (found != STATE_FOUND)
-		return err_set(e, E_NOTFOUND, STATE_USUAL ": no record");
+		return err_set(e, E_NOTFOUND, CONFIG_STATE ": no record");
 	*ret = d;
 	d = (struct device){ .state_dirfd = -1, .lock_fd = -1 };
 	return 0;

@@ -146,6 +146,11 @@ const struct denial *state_denied(const struct state *s, const struct digest *id
 	return NULL;
 }
 
+const struct denial *state_release_denied(const struct state *s)
+{
+	return state_denied(s, &s->release.identity);
+}
+
 void state_allow(struct state *s, const struct digest *identity)
 {
 	const struct denial *d = state_denied(s, identity);

@@ -75,6 +75,8 @@ void state_release(struct state *s);
 void state_deny(struct state *s, const struct release_ref *ref, const char *reason);
 void state_allow(struct state *s, const struct digest *identity);
 const struct denial *state_denied(const struct state *s, const struct digest *identity);
+/* Of what is on its way or on trial: decided, though not yet done. */
+const struct denial *state_release_denied(const struct state *s);
 void state_set_error(struct state *s, int64_t now, const char *step, const char *text);
 /* `ref` is confirmed: the one thing that moves the floor, and only up. */
 void state_raise_floor(struct state *s, const struct release_ref *ref);

@@ -121,10 +121,14 @@ int switch_disarm(struct device *d, const char *reason, struct error *e)
 	return disarm(d, reason, &end, e);
 }
 
-int switch_may_end(const struct device *d, struct error *e)
+/* What the loader would go back to by itself: its record may be lost, or it never was a
+ * release.  One that is half written, or that cannot be read, is not. */
+static int may_end(const struct device *d, struct error *e)
 {
 	int other = device_other(d->booted);
 	enum boot_state boot;
+	struct error why;
+	autofd root = -1;
 	int r;
 
 	if (d->booted == SLOT_NONE ||
@@ -133,13 +137,17 @@ int switch_may_end(const struct device *d, struct error *e)
 	r = loader_get_state(d, other, &boot, e);
 	if (r < 0)
 		return r;
-	/* What the loader would go back to by itself: its record may be lost, or it never
-	 * was a release.  One that is half written is not. */
 	if (boot != BOOT_GOOD || d->records[other].contents == SLOT_DIRTY)
 		return err_set(e, E_UNTRUSTED,
 			"slot %s holds nothing to go back to: `osupdate confirm` keeps "
 			"this release",
 			d->config.slots[other].name);
+	r = device_open_slot(d, other, &root, &why);
+	if (r < 0 && r != E_BUSY)
+		return err_set(e, E_UNTRUSTED,
+			"%s; there is nothing to go back to: `osupdate confirm` keeps "
+			"this release",
+			why.text);
 	return 0;
 }
 
@@ -168,11 +176,15 @@ static int check_other(
 	return 0;
 }
 
-static int end_trial(struct device *d, int other, const char *reason, struct error *e)
+/* The cause is on disk before the denial is: who finds the one finds the other. */
+static int end_trial(struct device *d, int other, const char *reason,
+	const struct failure *cause, struct error *e)
 {
 	struct release_ref release = d->state.release;
 	int r;
 
+	if (cause)
+		failure_save(d->state_dirfd, cause);
 	/* On trial and denied: this, cut short (trial.c). */
 	d->state.phase = PHASE_TRIAL;
 	state_deny(&d->state, &release, reason);
@@ -191,11 +203,12 @@ static int end_trial(struct device *d, int other, const char *reason, struct err
 	return r;
 }
 
-int switch_end_trial(struct device *d, const char *reason, struct error *e)
+int switch_end_trial(struct device *d, const char *reason, const struct failure *cause,
+	struct error *e)
 {
-	int r = switch_may_end(d, e);
+	int r = may_end(d, e);
 
-	return r < 0 ? r : end_trial(d, device_other(d->booted), reason, e);
+	return r < 0 ? r : end_trial(d, device_other(d->booted), reason, cause, e);
 }
 
 /* From a confirmed system to the other slot: on trial only if it is not known good. */
@@ -267,10 +280,11 @@ int switch_back(struct device *d, bool force, enum rollback_end *ret, struct err
 	other = device_other(d->booted);
 	*ret = ROLLBACK_SWITCHED;
 	if (machine_step(d->state.phase, EVENT_ROLLBACK).action == ACTION_END_TRIAL) {
-		r = force ? check_other(d, other, true, &good, e) : switch_may_end(d, e);
+		r = force ? check_other(d, other, true, &good, e) : may_end(d, e);
 		return r < 0 ? r
 			     : end_trial(d, other,
-				       "a person rolled it back during its trial", e);
+				       "a person rolled it back during its trial", NULL,
+				       e);
 	}
 	r = check_other(d, other, force, &good, e);
 	return r < 0 ? r : switch_slot(d, other, good, e);

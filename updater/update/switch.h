@@ -4,6 +4,7 @@
 #define UPDATE_SWITCH_H
 
 #include "update/device.h"
+#include "update/failure.h"
 
 /*
  * Is what is booted left at the next boot: denied in this boot, and the other slot
@@ -41,10 +42,10 @@ int switch_disarm(struct device *d, const char *reason, struct error *e);
 
 /*
  * End the trial of what is booted: deny it for `reason`, make the other slot boot next.
- * Errors: E_NOTHING it is not on trial; E_UNTRUSTED there is nothing to go back to, which
- * switch_may_end asks alone.
+ * `cause` is kept for people, unless NULL.
+ * Errors: E_NOTHING it is not on trial; E_UNTRUSTED there is nothing to go back to.
  */
-int switch_end_trial(struct device *d, const char *reason, struct error *e);
-int switch_may_end(const struct device *d, struct error *e);
+int switch_end_trial(struct device *d, const char *reason, const struct failure *cause,
+	struct error *e);
 
 #endif

@@ -6,14 +6,8 @@
 #include <time.h>
 
 #include "update/failure.h"
-#include "update/history.h"
 #include "update/state-text.h"
 #include "update/switch.h"
-
-/* Without a configuration: trial-timeout by default; and reboots of one release, more
- * than loaders have attempts. */
-#define BLIND_TIMEOUT_S (15 * 60)
-#define BLIND_MAX	4
 
 bool trial_running(const struct device *d)
 {
@@ -31,26 +25,18 @@ uint32_t trial_left(const struct device *d)
 		       : 0;
 }
 
-/* The cause is on disk before the denial is: who finds the one finds the other.  Neither
- * where there is nothing to go back to: that is told each time. */
 static int end(struct device *d, enum failure_kind kind, const char *text,
 	struct bytes log, struct error *e)
 {
 	autofailure f = {
 		.kind = kind, .time = (int64_t)time(NULL), .release = d->state.release
 	};
-	char reason[STATE_TEXT_MAX + 1];
-	int r = switch_may_end(d, e);
 
-	if (r < 0)
-		return r;
 	memcpy(f.slot, d->state.target, sizeof(f.slot));
 	state_text_set(f.text, text);
-	memcpy(reason, f.text, sizeof(reason));
 	failure_add_log(&f, log);
-	failure_save(d->state_dirfd, &f);
-	state_set_error(&d->state, f.time, "trial", reason);
-	return switch_end_trial(d, reason, e);
+	state_set_error(&d->state, f.time, "trial", f.text);
+	return switch_end_trial(d, f.text, &f, e);
 }
 
 static int fail(struct device *d, const struct health *h, struct error *e)
@@ -68,7 +54,7 @@ static int end_again(struct device *d, const struct denial *denial, struct error
 
 	memcpy(reason, denial->reason, sizeof(reason));
 	state_set_error(&d->state, (int64_t)time(NULL), "trial", reason);
-	return switch_end_trial(d, reason, e);
+	return switch_end_trial(d, reason, NULL, e);
 }
 
 int trial_check(
@@ -81,14 +67,9 @@ int trial_check(
 		.total_timeout_ms = left < 3600 ? (int)left * 1000 : 3600 * 1000,
 		.progress = d->progress,
 	};
-	const struct denial *denial = state_denied(&d->state, &d->state.release.identity);
 	int r;
 
-	if (trial && denial) {
-		*ret = VERDICT_FAILED;
-		return end_again(d, denial, e);
-	}
-	if (trial && left == 0) {
+	if (trial && (left == 0 || state_release_denied(&d->state))) {
 		*ret = VERDICT_FAILED;
 		return trial_expire(d, e);
 	}
@@ -109,7 +90,7 @@ int trial_check(
 
 int trial_expire(struct device *d, struct error *e)
 {
-	const struct denial *denial = state_denied(&d->state, &d->state.release.identity);
+	const struct denial *denial = state_release_denied(&d->state);
 	autofree char *text = NULL;
 
 	if (denial)
@@ -118,84 +99,4 @@ int trial_expire(struct device *d, struct error *e)
 		(unsigned)d->config.trial_timeout_s);
 
 	return end(d, FAILURE_TIMEOUT, text, bytes_of(""), e);
-}
-
-/* Was the record written in this boot? */
-static bool blind_here(const struct device *d)
-{
-	return strcmp(d->state.boot_id, d->boot_id) == 0;
-}
-
-/* Is it a trial that the record tells of?  In what this boot armed, only after it was
- * denied for not having had a verdict. */
-static bool blind_running(const struct device *d)
-{
-	const struct state *st = &d->state;
-
-	switch (st->phase) {
-	case PHASE_TRIAL:
-	case PHASE_CONFIRMING:
-		return true;
-	case PHASE_ARMING:
-	case PHASE_ARMED:
-		return st->arm_calls > 0 &&
-		       (!blind_here(d) || state_denied(st, &st->release.identity));
-	case PHASE_IDLE:
-	case PHASE_APPLYING:
-	case PHASE_COUNT:
-		break;
-	}
-	return false;
-}
-
-/* Boots of it that had no verdict, this one included: counted once it was denied (here,
- * or in observe.c). */
-static unsigned blind_boots(const struct device *d)
-{
-	bool counted =
-		blind_here(d) && state_denied(&d->state, &d->state.release.identity);
-
-	return d->state.retries + !counted;
-}
-
-/* Its denial is found by the system that the boot loader goes back to. */
-static void deny_blind(struct device *d, const char *why)
-{
-	struct state *st = &d->state;
-	autofree char *text =
-		xasprintf("its own osupdate could not give a verdict: %s", why);
-	autofailure f = {
-		.kind = FAILURE_TIMEOUT,
-		.time = (int64_t)time(NULL),
-		.release = st->release,
-	};
-
-	memcpy(f.slot, st->target, sizeof(f.slot));
-	state_text_set(f.text, text);
-	failure_save(d->state_dirfd, &f);
-	history_add(d->state_dirfd, "failed", st->target, &st->release, f.text);
-	state_set_error(st, f.time, "trial", f.text);
-	state_deny(st, &st->release, f.text);
-	if (st->phase == PHASE_CONFIRMING)
-		st->phase = PHASE_TRIAL;
-}
-
-int trial_blind(const char *why, struct error *e)
-{
-	autodevice d = { .state_dirfd = -1, .lock_fd = -1 };
-	int r = device_open_record(&d, e);
-
-	if (r < 0)
-		return r;
-	if (!blind_running(&d) || blind_boots(&d) > BLIND_MAX)
-		return err_set(e, E_NOTFOUND, "no trial is known of");
-	d.config.trial_timeout_s = BLIND_TIMEOUT_S;
-	if (trial_left(&d) > 0)
-		return 0;
-	d.state.retries = blind_boots(&d);
-	memcpy(d.state.boot_id, d.boot_id, sizeof(d.state.boot_id));
-	if (!state_denied(&d.state, &d.state.release.identity))
-		deny_blind(&d, why);
-	r = device_save(&d, e);
-	return r < 0 ? r : 1;
 }

@@ -33,13 +33,4 @@ int trial_check(
 /* No verdict came in time: end the trial.  Errors: those of switch_end_trial. */
 int trial_expire(struct device *d, struct error *e);
 
-/*
- * This boot's osupdate cannot open the device, or not tell the boot loader: `why`.  Is it
- * a trial, also of what another boot armed?  Then no verdict can come.  Returns 1: its
- * time is over, it is denied: reboot, so that the boot loader goes back once its attempts
- * are used up; 0: not yet. E_NOTFOUND: not that we know, or rebooting has not helped.
- * Other errors: those of device_open_record.
- */
-int trial_blind(const char *why, struct error *e);
-
 #endif
